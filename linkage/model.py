@@ -1,0 +1,158 @@
+"""The words that every module shares: contract tables, identifier kinds, ring statuses and tiers.
+
+Names are those of the data contract (`docs/data-contract.md`) and are final.
+"""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+ColumnType = Literal["text", "time", "bool", "integer"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a contract table.
+
+    Attributes:
+        name: the contract's name, lower case.
+        type: how its text is read.
+        required: a row without it is rejected.
+        private: raw values never reach disk; excerpts show `***`.
+        kind: the identifier kind whose values the column holds, or "".
+    """
+
+    name: str
+    type: ColumnType = "text"
+    required: bool = False
+    private: bool = False
+    kind: str = ""
+
+
+TABLES: Final[dict[str, tuple[Column, ...]]] = {
+    "accounts": (
+        Column("account_id", required=True),
+        Column("created_at", "time"),
+        Column("banned_at", "time"),
+        Column("email", private=True, kind="email"),
+        Column("phone", private=True, kind="phone"),
+        Column("org_id", kind="org"),
+        Column("org_verified", "bool"),
+        Column("status"),
+        Column("country"),
+        Column("plan"),
+    ),
+    "payments": (
+        Column("account_id", required=True),
+        Column("payment_id", required=True, private=True, kind="payment"),
+        Column("method"),
+        Column("added_at", "time"),
+    ),
+    "logins": (
+        Column("account_id", required=True),
+        Column("ip", kind="ip"),
+        Column("device_id", kind="device"),
+        Column("user_agent", kind="user_agent"),
+        Column("at", "time"),
+    ),
+    "exchanges": (
+        Column("account_id", required=True),
+        Column("at", "time", required=True),
+        Column("exchange_id"),
+        Column("ip", kind="ip"),
+        Column("device_id", kind="device"),
+        Column("user_agent", kind="user_agent"),
+        Column("model"),
+        Column("prompt", private=True, kind="prompt"),
+        Column("prompt_fingerprint", kind="prompt"),
+        Column("input_tokens", "integer"),
+        Column("output_tokens", "integer"),
+    ),
+    "identifiers": (
+        Column("account_id", required=True),
+        Column("kind", required=True),
+        Column("value", required=True, private=True),
+        Column("at", "time"),
+    ),
+    "links": (
+        Column("account_id", required=True),
+        Column("other_account_id", required=True),
+        Column("kind"),
+        Column("at", "time"),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sharing an identifier of a kind is worth, and how far it can be trusted.
+
+    Attributes:
+        name: `evidence.kind` of the contract.
+        family: kinds of one family are correlated: of a family only the strongest kind counts.
+        reliability: m, the chance (0 to 1) that two accounts of one hand share a given value of this kind that
+            one of them has. Times `evidence.PARTNERS` it is the number of accounts at which sharing the value
+            alone is worth exactly the prior. Lower pushes towards fewer, surer links.
+        fakeable: anyone can have this value at no cost, so it never puts an account into a ring on its own.
+        noun: how a sentence names one of them.
+    """
+
+    name: str
+    family: str
+    reliability: float
+    fakeable: bool = False
+    noun: str = ""
+
+    @property
+    def words(self) -> str:
+        """The kind in a sentence, e.g. "IP address"."""
+        return self.noun or self.name.replace("_", " ")
+
+
+BUILT_IN_KINDS: Final[dict[str, Kind]] = {
+    kind.name: kind
+    for kind in (
+        Kind("payment", "payment", 0.8, noun="payment method"),
+        Kind("device", "device", 0.4),
+        Kind("user_agent", "device", 0.005, fakeable=True, noun="user agent"),
+        Kind("ip", "network", 0.15, noun="IP address"),
+        Kind("ip_net", "network", 0.02, noun="IP network"),
+        Kind("email", "contact", 0.5, fakeable=True, noun="e-mail address"),
+        Kind("email_domain", "contact", 0.02, fakeable=True, noun="e-mail domain"),
+        Kind("phone", "contact", 0.5, noun="phone number"),
+        Kind("org", "organisation", 0.05, fakeable=True, noun="organisation"),
+        Kind("prompt", "prompt", 0.05, fakeable=True, noun="prompt fingerprint"),
+        Kind("burst", "prompt", 0.3, noun="burst of one prompt"),
+        Kind("handoff", "timing", 0.2),
+        Kind("balance", "timing", 0.1),
+    )
+}
+
+
+def kind_of(name: str) -> Kind:
+    """The kind called `name`: built in, `link:KIND` or a user's own.
+
+    >>> kind_of("ip").family
+    'network'
+    >>> kind_of("link:referral").fakeable
+    True
+    >>> kind_of("tax_id").family
+    'tax_id'
+    """
+    built_in = BUILT_IN_KINDS.get(name)
+    if built_in:
+        return built_in
+    if name.startswith("link:"):
+        # A tie can be made by anyone towards anyone: an invite or a transfer does not need the other's consent.
+        return Kind(name, name, 0.2, fakeable=True, noun=f"{name[5:]} link")
+    return Kind(name, name, 0.3)
+
+
+RingStatus = Literal["open", "watch", "confirmed", "dismissed", "explained"]
+STATUSES: Final[tuple[RingStatus, ...]] = ("open", "watch", "confirmed", "dismissed", "explained")
+FLAGGED: Final[frozenset[str]] = frozenset({"open", "watch", "confirmed"})
+
+Tier = Literal["core", "likely", "bridge"]
+TIERS: Final[tuple[Tier, ...]] = ("core", "likely", "bridge")
+
+LISTED_SCORE: Final = 0.5
+"""A ring is listed from this score on."""

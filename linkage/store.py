@@ -1,0 +1,223 @@
+"""The case file: one DuckDB file that holds everything, opened here and nowhere else.
+
+DuckDB lets one writer or many readers in. Readers open read-only and briefly; whoever finds the file held retries
+for `WAIT_SECONDS` and then names the holder.
+"""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+
+from linkage import __version__
+from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, translate
+
+SCHEMA_VERSION: Final = 1
+WAIT_SECONDS: Final = 10.0
+DEFAULT_CASE: Final = "./linkage.duckdb"
+
+# The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
+SCHEMA: Final = """
+CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+-- One row a call of `linkage ingest`; finished_at is NULL while it runs or after it was interrupted.
+CREATE TABLE commands (command BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP,
+    files VARCHAR[] NOT NULL);
+-- One row a file that went in; (sha256, "table") is its identity.
+CREATE TABLE files (file BIGINT PRIMARY KEY, command BIGINT NOT NULL, name VARCHAR NOT NULL, "table" VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, rows BIGINT NOT NULL, added BIGINT NOT NULL,
+    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL);
+CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reason VARCHAR NOT NULL, excerpt VARCHAR);
+
+-- At most two rows an account: what older commands settled, and what the newest command said.
+CREATE TABLE account_rows (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, created_at TIMESTAMP,
+    banned_at TIMESTAMP, email VARCHAR, email_label VARCHAR, email_domain VARCHAR, phone VARCHAR, phone_label VARCHAR,
+    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR);
+CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP);
+CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR,
+    at TIMESTAMP);
+CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, at TIMESTAMP NOT NULL,
+    exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
+    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT);
+CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    ip_net VARCHAR, at TIMESTAMP);
+CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+    at TIMESTAMP);
+
+-- One row a `linkage detect`. The tables below hold the newest run, but for memberships, which lineage needs.
+CREATE TABLE runs (run BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL,
+    parameters JSON NOT NULL, versions JSON NOT NULL, counts JSON NOT NULL, timings JSON NOT NULL);
+CREATE TABLE rings (ring_id VARCHAR PRIMARY KEY, rank BIGINT NOT NULL, score DOUBLE NOT NULL, q_value DOUBLE,
+    status VARCHAR NOT NULL, listed BOOLEAN NOT NULL, accounts BIGINT NOT NULL, exchanges BIGINT NOT NULL,
+    first_seen TIMESTAMP, last_seen TIMESTAMP, why VARCHAR NOT NULL, doubts VARCHAR NOT NULL, bits DOUBLE NOT NULL,
+    factors JSON NOT NULL);
+CREATE TABLE members (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, tier VARCHAR NOT NULL,
+    confidence DOUBLE NOT NULL, bits DOUBLE NOT NULL, exchanges BIGINT NOT NULL, first_seen TIMESTAMP,
+    last_seen TIMESTAMP);
+CREATE TABLE evidence (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    accounts BIGINT NOT NULL, outsiders BIGINT NOT NULL, bits DOUBLE NOT NULL, first_seen TIMESTAMP,
+    last_seen TIMESTAMP);
+-- Accounts that touch a ring without being members: bystanders, victims.
+CREATE TABLE bystanders (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, bits DOUBLE NOT NULL,
+    reason VARCHAR NOT NULL);
+CREATE TABLE hubs (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
+    bits_alone DOUBLE NOT NULL, pairs_spared BIGINT NOT NULL, reason VARCHAR NOT NULL);
+-- Ring ids live on from run to run by overlap of their members.
+CREATE TABLE memberships (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL);
+
+-- A later command's non-empty value wins; within one command the greatest value does, whatever the file order.
+CREATE VIEW accounts AS
+WITH said AS (SELECT account_id,
+    arg_max(created_at, (command, created_at)) FILTER (created_at IS NOT NULL) AS created_at,
+    arg_max(banned_at, (command, banned_at)) FILTER (banned_at IS NOT NULL) AS banned_at,
+    arg_max({e: email, l: email_label, d: email_domain}, (command, email)) FILTER (email IS NOT NULL) AS email,
+    arg_max({p: phone, l: phone_label}, (command, phone)) FILTER (phone IS NOT NULL) AS phone,
+    arg_max(org_id, (command, org_id)) FILTER (org_id IS NOT NULL) AS org_id,
+    arg_max(org_verified, (command, org_verified)) FILTER (org_verified IS NOT NULL) AS org_verified,
+    arg_max(status, (command, status)) FILTER (status IS NOT NULL) AS status,
+    arg_max(country, (command, country)) FILTER (country IS NOT NULL) AS country,
+    arg_max(plan, (command, plan)) FILTER (plan IS NOT NULL) AS plan
+    FROM account_rows GROUP BY account_id)
+SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_label, email.d AS email_domain,
+    phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
+"""
+
+
+def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
+    """Open a DuckDB database with the settings that every connection of ours has.
+
+    Nothing is fetched from the network, times are UTC, and temporary files stay beside the database.
+    """
+    config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+    threads = os.environ.get("LINKAGE_THREADS")
+    if threads:
+        config["threads"] = int(threads)
+    con = duckdb.connect(str(path), read_only=read_only, config=config)
+    con.execute("SET TimeZone = 'UTC'")
+    # Progress bars of DuckDB's own would write to stdout in the middle of a result.
+    con.execute("SET enable_progress_bar = false")
+    return con
+
+
+def create(path: Path) -> None:
+    """Make an empty case file at `path`: whole or not at all.
+
+    Raises:
+        MachineError: the folder cannot be written.
+    """
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        con = connect(fresh)
+        try:
+            con.execute(SCHEMA)
+            facts = {"schema_version": str(SCHEMA_VERSION), "case_id": secrets.token_hex(8), "made_by": __version__}
+            con.executemany("INSERT INTO meta VALUES (?, ?)", list(facts.items()))
+        finally:
+            con.close()
+        fresh.replace(path)
+    except Exception as exc:
+        raise translate(exc, f"making the case file {path}") from None
+    finally:
+        fresh.unlink(missing_ok=True)
+        fresh.with_name(fresh.name + ".wal").unlink(missing_ok=True)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A read-only connection to the case at `path`; keep it briefly.
+
+    Raises:
+        NotFoundError: there is no such file.
+        InputError: the file is not a case, or from a newer version.
+        CaseBusyError: a writer holds it for longer than `WAIT_SECONDS`.
+    """
+    con = _open(path, read_only=True)
+    try:
+        yield con
+    finally:
+        con.close()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection inside one transaction: committed when the block ends, rolled back when it raises.
+
+    Raises: as `reading`, and MachineError when the file or disk cannot be written.
+    """
+    con = _open(path, read_only=False)
+    try:
+        con.execute("BEGIN")
+        try:
+            yield con
+            con.execute("COMMIT")
+        except BaseException:
+            _quietly(lambda: con.execute("ROLLBACK"))
+            raise
+    finally:
+        _quietly(con.close)
+
+
+def meta(con: duckdb.DuckDBPyConnection, key: str, default: str = "") -> str:
+    """The value of `key` in the case's `meta` table."""
+    row = con.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
+    return str(row[0]) if row else default
+
+
+def set_meta(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
+    """Set `key` in the case's `meta` table."""
+    con.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+
+def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    if not path.exists():
+        raise NotFoundError(f"There is no case file {path}.", "Make one: linkage ingest PATH…")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder, not a case file.", "Name a file with --case.")
+    if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK):
+        raise MachineError(f"Permission denied: {path}.", "Ask its owner, or name another file with --case.")
+    con = _when_free(lambda: connect(path, read_only=read_only), path)
+    try:
+        version = meta(con, "schema_version")
+    except duckdb.Error:
+        con.close()
+        raise InputError(f"{path} is a DuckDB file, but not a linkage case.", "Name another with --case.") from None
+    if not version.isdigit() or int(version) > SCHEMA_VERSION:
+        con.close()
+        raise InputError(
+            f"{path} was made by a newer linkage (case version {version}; this one knows {SCHEMA_VERSION}).",
+            "Upgrade: pip install --upgrade account-linkage",
+        )
+    return con
+
+
+def _when_free(
+    attempt: Callable[[], duckdb.DuckDBPyConnection], path: Path, wait: float | None = None
+) -> duckdb.DuckDBPyConnection:
+    deadline = time.monotonic() + (WAIT_SECONDS if wait is None else wait)
+    while True:
+        try:
+            return attempt()
+        except duckdb.Error as exc:
+            error = translate(exc, f"opening {path}")
+            if not isinstance(error, CaseBusyError):
+                if isinstance(error, MachineError):
+                    raise error from None
+                raise InputError(
+                    f"{path} is not a case file that this version can read.", "Name another with --case."
+                ) from None
+            if time.monotonic() > deadline:
+                raise CaseBusyError(f"{path}: {error.message}", error.hint) from None
+            time.sleep(0.1)
+
+
+def _quietly(action: Callable[[], object]) -> None:
+    # A rollback or close after a full disk may fail again: the first error is the one to show.
+    try:
+        action()
+    except duckdb.Error:
+        return
