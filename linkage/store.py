@@ -40,14 +40,14 @@ CREATE TABLE account_rows (command BIGINT NOT NULL, account_id VARCHAR NOT NULL,
     org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR);
 CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP);
 CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR,
-    at TIMESTAMP);
-CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, at TIMESTAMP NOT NULL,
+    "at" TIMESTAMP);
+CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
     exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
     prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT);
 CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
-    ip_net VARCHAR, at TIMESTAMP);
+    ip_net VARCHAR, "at" TIMESTAMP);
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
-    at TIMESTAMP);
+    "at" TIMESTAMP);
 
 -- One row a `linkage detect`. The tables below hold the newest run, but for memberships, which lineage needs.
 CREATE TABLE runs (run BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL,
