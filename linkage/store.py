@@ -6,6 +6,7 @@ for `WAIT_SECONDS` and then names the holder.
 
 import os
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,6 +49,12 @@ CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, va
     ip_net VARCHAR, "at" TIMESTAMP);
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
     "at" TIMESTAMP);
+
+-- What the newest run saw: identifiers that two accounts or more share, and who was seen with them.
+CREATE TABLE shared (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
+    bits DOUBLE NOT NULL);
+CREATE TABLE sightings (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    count BIGINT NOT NULL, first_seen TIMESTAMP, last_seen TIMESTAMP, bits DOUBLE NOT NULL);
 
 -- One row a `linkage detect`. The tables below hold the newest run, but for memberships, which lineage needs.
 CREATE TABLE runs (run BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL,
@@ -115,7 +122,11 @@ def create(path: Path) -> None:
         con = connect(fresh)
         try:
             con.execute(SCHEMA)
-            facts = {"schema_version": str(SCHEMA_VERSION), "case_id": secrets.token_hex(8), "made_by": __version__}
+            facts = {
+                "schema_version": str(SCHEMA_VERSION),
+                "case_id": secrets.token_hex(8),
+                "made_by": __version__,
+            }
             con.executemany("INSERT INTO meta VALUES (?, ?)", list(facts.items()))
         finally:
             con.close()
@@ -151,15 +162,63 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """
     con = _open(path, read_only=False)
     try:
-        con.execute("BEGIN")
-        try:
+        with _transaction(con):
             yield con
-            con.execute("COMMIT")
-        except BaseException:
-            _quietly(lambda: con.execute("ROLLBACK"))
-            raise
     finally:
         _quietly(con.close)
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.execute("BEGIN")
+    try:
+        yield
+        con.execute("COMMIT")
+    except BaseException:
+        _quietly(lambda: con.execute("ROLLBACK"))
+        raise
+
+
+@contextmanager
+def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to an empty database in a private folder beside the case at `path`; both vanish at the end.
+
+    Long work happens here, so that the case is held only while it is read (`attached`) and for the final commit.
+    """
+    try:
+        folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".scratch", dir=path.parent)
+    except OSError as exc:
+        raise translate(exc, f"making a scratch folder beside {path}") from None
+    with folder as name:
+        con = connect(Path(name) / "scratch.duckdb")
+        try:
+            yield con
+        finally:
+            con.close()
+
+
+@contextmanager
+def attached(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = True) -> Iterator[None]:
+    """Attach the case at `path` to `con` as the schema `kase` (`case` is a keyword).
+
+    With `read_only=False` the block is one transaction: committed when it ends, rolled back when it raises.
+
+    Raises: as `reading`, and as `writing` where it writes.
+    """
+    # The checks of `reading` come first: existence, permission, version.
+    with reading(path):
+        pass
+    quoted = str(path).replace("'", "''")
+    mode = "READ_ONLY" if read_only else "READ_WRITE"
+    _when_free(lambda: con.execute(f"ATTACH '{quoted}' AS kase ({mode})"), path)
+    try:
+        if read_only:
+            yield
+        else:
+            with _transaction(con):
+                yield
+    finally:
+        _quietly(lambda: con.execute("DETACH kase"))
 
 
 def meta(con: duckdb.DuckDBPyConnection, key: str, default: str = "") -> str:

@@ -1,0 +1,217 @@
+"""Communities that deserve a look: from weighed sightings to candidate groups of accounts.
+
+1. Tie every two accounts that share anything but hubs, and the holders of each hub loosely (`evidence.pair_edges`).
+2. Find tight cores: Leiden under CPM at gamma = the pair prior, so that a core's accounts share, on average over all
+   its pairs, more bits than two strangers need.
+3. No single gamma serves rings of 3 and of 20,000. Lower it step by step (`RUNGS`); the communities of a lower gamma
+   are unions of those of a higher one.
+4. At each step a piece joins its union only if the union ties the piece's own accounts better than they were tied
+   before (`evidence.group_evidence`). A ring behind a campus address stays itself: the campus would only dilute it.
+   A pool of 500 weak addresses becomes one group, since each piece is better explained by the whole.
+5. Accounts that are left over join the group that explains them, and members whose ties do not beat the prior leave.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.communities import Graph, communities, ladder
+from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
+
+RUNGS: Final = 7
+"""How many gammas are tried, each a quarter of the one before."""
+
+STEP: Final = 4.0
+
+ROUNDS: Final = 3
+"""How often left-over accounts may join and weak members leave."""
+
+JOIN_BITS: Final = 1.0
+"""What a left-over account must share with a group beyond the prior to join it. Higher: fewer, surer members."""
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Groups of accounts, before anybody judged them.
+
+    Attributes:
+        labels: int64[A], the group of each account, numbered from 0 by smallest member; -1 for none.
+        evidence: what ties each account to its group.
+        edges: how many pairs of accounts were tied.
+        communities: how many communities the algorithm gave at its first level.
+    """
+
+    labels: Labels
+    evidence: GroupEvidence
+    edges: int
+    communities: int
+
+
+def find(
+    weighed: Weighed,
+    *,
+    algorithm: str = "leiden",
+    seed: int = 1,
+    resolution: float = 0.0,
+    min_accounts: int = 3,
+    hub_degree: int = 100,
+) -> Candidates:
+    """Candidate groups of at least `min_accounts` accounts.
+
+    Args:
+        weighed: the sightings.
+        algorithm: one of `communities.ALGORITHMS`.
+        seed: of the algorithm's order of visits.
+        resolution: bits added to the pair prior; higher gives tighter and smaller groups.
+        min_accounts: the smallest group kept.
+        hub_degree: see `evidence.pair_edges`.
+
+    Raises:
+        UsageError: an unknown algorithm, or a resolution that it cannot take.
+    """
+    u, v, bits = pair_edges(weighed, hub_degree)
+    graph = Graph.from_edges(weighed.sightings.accounts, u, v, bits)
+    gamma = pair_prior(weighed.population) + resolution
+    if algorithm == "leiden":
+        levels = ladder(graph, [gamma / STEP**rung for rung in range(RUNGS)], seed=seed)
+        labels = _climb(weighed, levels)
+    else:
+        levels = [communities(graph, algorithm, gamma=gamma, seed=seed)]
+        labels = levels[0]
+    labels = _settle(weighed, _at_least(labels, 2), min_accounts)
+    return Candidates(labels, group_evidence(weighed, labels), len(u), int(levels[0].max(initial=-1)) + 1)
+
+
+def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
+    """Step 4: climb the ladder, a piece at a time."""
+    labels = levels[0]
+    for level in levels[1:]:
+        tied = np.maximum(group_evidence(weighed, labels).net, 0.0)
+        tied_in_union = np.maximum(group_evidence(weighed, level).net, 0.0)
+        pieces = int(labels.max()) + 1
+        gain = np.bincount(labels, tied_in_union - tied, minlength=pieces)
+        joins = gain[labels] > 1e-9
+        # Labels of unions follow those of the pieces that stay as they are.
+        labels = _numbered(np.where(joins, level + pieces, labels))
+    return labels
+
+
+def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
+    """Step 5: left-over accounts join, weak members leave, until nothing changes."""
+    for _ in range(ROUNDS):
+        before = labels
+        joined = np.where(labels < 0, _nearest_group(weighed, labels), labels)
+        net = group_evidence(weighed, joined).net
+        keeps = np.where(labels < 0, net > JOIN_BITS, net > 0.0)
+        labels = _at_least(np.where(keeps, joined, -1), 2)
+        if np.array_equal(labels, before):
+            break
+    while True:
+        # Who leaves weakens those who stay: repeat until everybody left is tied.
+        keeps = group_evidence(weighed, labels).net > 0.0
+        smaller = _at_least(np.where(keeps, labels, -1), min_accounts)
+        if np.array_equal(smaller, labels):
+            return labels
+        labels = smaller
+
+
+def _at_least(labels: Labels, accounts: int) -> Labels:
+    """Groups of fewer accounts are dissolved; the others are numbered by their smallest member."""
+    if not len(labels) or labels.max() < 0:
+        return labels
+    sizes = np.bincount(labels[labels >= 0])
+    kept = np.where((labels >= 0) & (sizes[labels] >= accounts), labels, -1)
+    return _numbered(kept)
+
+
+def _numbered(labels: Labels) -> Labels:
+    out = np.full(len(labels), -1, np.int64)
+    inside = np.flatnonzero(labels >= 0)
+    if len(inside):
+        _, first, inverse = np.unique(labels[inside], return_index=True, return_inverse=True)
+        out[inside] = np.argsort(np.argsort(first))[inverse]
+    return out
+
+
+def _nearest_group(weighed: Weighed, labels: Labels) -> Labels:
+    """For each account without a group the one that shares most with it, if that could beat the prior; else -1."""
+    s = weighed.sightings
+    groups = int(labels.max(initial=-1)) + 1
+    if groups == 0:
+        return labels
+    sizes = np.bincount(labels[labels >= 0], minlength=groups).astype(np.float64)
+    start, group, members = _groups_of(weighed.by_identifier, s.account, labels, groups)
+    hard = ~weighed.kind_fakeable[s.kind]
+    found: Labels = _nearest(
+        weighed.by_account, weighed.account_order, weighed.by_identifier, s.identifier, weighed.habit,
+        weighed.reliability_bits, hard, labels, sizes, start, group, members, weighed.population, PARTNERS,
+    )  # fmt: skip
+    return found
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _groups_of(by_identifier, account, labels, groups):  # type: ignore[no-untyped-def]
+    """For each identifier the groups among its holders, and how many of their members hold it."""
+    counts = np.zeros(groups, np.int32)
+    start = np.zeros(len(by_identifier), np.int64)
+    group, members = np.empty(len(account), np.int32), np.empty(len(account), np.int32)
+    filled = 0
+    for i in range(len(by_identifier) - 1):
+        first = filled
+        for at in range(by_identifier[i], by_identifier[i + 1]):
+            c = labels[account[at]]
+            if c >= 0:
+                if counts[c] == 0:
+                    group[filled] = c
+                    filled += 1
+                counts[c] += 1
+        for x in range(first, filled):
+            members[x] = counts[group[x]]
+            counts[group[x]] = 0
+        start[i + 1] = filled
+    return start, group[:filled].copy(), members[:filled].copy()
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _nearest(  # type: ignore[no-untyped-def]
+    by_account, order, by_identifier, identifier, habit, reliability, hard, labels, sizes, start, group, members,
+    population, partners,
+):  # fmt: skip
+    n = len(by_account) - 1
+    out = labels.copy()
+    score = np.zeros(len(sizes))
+    touched = np.empty(len(sizes), np.int32)
+    for a in range(n):
+        if labels[a] >= 0:
+            continue
+        n_touched = 0
+        for at in range(by_account[a], by_account[a + 1]):
+            here = order[at]
+            i = identifier[here]
+            # A hub with very many groups among its holders tells them apart by next to nothing.
+            if not hard[i] or start[i + 1] - start[i] > 64:
+                continue
+            d = by_identifier[i + 1] - by_identifier[i]
+            for x in range(start[i], start[i + 1]):
+                c = group[x]
+                fact = habit[here] * (reliability[i] + np.log2(members[x] / (d - 1) * population / sizes[c]))
+                if fact <= 0.0:
+                    continue
+                if score[c] == 0.0:
+                    touched[n_touched] = c
+                    n_touched += 1
+                score[c] += fact
+        best = 0.0
+        for x in range(n_touched):
+            c = touched[x]
+            beyond = score[c] - np.log2(population / (partners + sizes[c]))
+            if beyond > best or (beyond == best and best > 0.0 and c < out[a]):
+                best = beyond
+                out[a] = c
+            score[c] = 0.0
+    return out

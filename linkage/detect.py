@@ -1,0 +1,177 @@
+"""The main road: sightings, bits, communities, rings. It reads like the story in `docs/detection.md`."""
+
+import json
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from linkage import __version__, candidates, record, store
+from linkage.communities import ALGORITHMS
+from linkage.errors import InputError, UsageError
+from linkage.evidence import HUB_DEGREE, hubs, weigh
+from linkage.identify import identify
+from linkage.rings import judge
+
+VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
+
+
+@dataclass(frozen=True)
+class DetectReport:
+    """What a run found.
+
+    Attributes:
+        run: its number, from 1.
+        accounts, identifiers, sightings: how many went in; identifiers and sightings are shared ones.
+        pairs: tied pairs of accounts.
+        rings: all candidate groups that were judged.
+        listed: those with a score of at least 0.5.
+        members: accounts in listed rings.
+        hubs: damped identifiers.
+        seconds: wall time.
+        timings: seconds of each step.
+    """
+
+    run: int
+    accounts: int
+    identifiers: int
+    sightings: int
+    pairs: int
+    rings: int
+    listed: int
+    members: int
+    hubs: int
+    seconds: float
+    timings: dict[str, float]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts alone, as `linkage runs` shows them."""
+        names = ("accounts", "identifiers", "sightings", "pairs", "rings", "listed", "members", "hubs")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass
+class _Clock:
+    tell: Callable[[str], None]
+    started: float = field(default_factory=time.monotonic)
+    timings: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.tell(name)
+        before = time.monotonic()
+        yield
+        self.timings[name] = round(time.monotonic() - before, 3)
+
+
+def detect(
+    case: Path,
+    *,
+    algorithm: str = "leiden",
+    seed: int = 1,
+    resolution: float = 0.0,
+    min_accounts: int = 3,
+    hub_degree: int = HUB_DEGREE,
+    progress: Callable[[str], None] | None = None,
+) -> DetectReport:
+    """Find rings in the case at `case` and keep them there, in the place of the last run's.
+
+    The case is held while it is read and for the final commit, not in between; a crash leaves it as it was.
+
+    Args:
+        case: the case file.
+        algorithm: one of `communities.ALGORITHMS`.
+        seed: of the algorithm's order of visits; the same input and seed give the same bytes.
+        resolution: bits added to the prior of a pair. Higher gives tighter and smaller groups.
+        min_accounts: the smallest ring, at least 2.
+        hub_degree: identifiers shared by more accounts are hubs.
+        progress: called with the name of each step as it starts.
+
+    Raises:
+        UsageError: an argument out of its range.
+        InputError: the case holds no accounts.
+        NotFoundError, CaseBusyError, MachineError: see `store`.
+    """
+    _check(algorithm, min_accounts, hub_degree)
+    started_at = datetime.now(UTC).replace(tzinfo=None)
+    clock = _Clock(progress or (lambda _: None))
+    with store.scratch(case) as con:
+        with clock.step("sightings"):
+            sightings = identify(con, case)
+            if not sightings.accounts:
+                raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
+        with clock.step("evidence"):
+            weighed = weigh(sightings)
+            ledger = hubs(weighed, hub_degree)
+        with clock.step("communities"):
+            found = candidates.find(
+                weighed,
+                algorithm=algorithm,
+                seed=seed,
+                resolution=resolution,
+                min_accounts=min_accounts,
+                hub_degree=hub_degree,
+            )
+        with clock.step("rings"):
+            past = record.history(con, case)
+            judged = judge(
+                con,
+                weighed,
+                found,
+                names=record.account_ids(con),
+                earlier=past.rings,
+                run=past.run + 1,
+                min_accounts=min_accounts,
+            )
+        with clock.step("commit"):
+            record.stage(con, weighed, judged, ledger)
+            listed = judged.rings["listed"]
+            report = DetectReport(
+                run=past.run + 1,
+                accounts=sightings.accounts,
+                identifiers=len(sightings.kind),
+                sightings=len(sightings.account),
+                pairs=found.edges,
+                rings=len(listed),
+                listed=int(listed.sum()),
+                members=int(judged.rings["accounts"][listed].sum()),
+                hubs=len(ledger),
+                seconds=round(time.monotonic() - clock.started, 3),
+                timings=clock.timings,
+            )
+            parameters = {
+                "algorithm": algorithm,
+                "seed": seed,
+                "resolution": resolution,
+                "min_accounts": min_accounts,
+                "hub_degree": hub_degree,
+                "population": weighed.population,
+            }
+            record.commit(con, case, _run_row(report, started_at, parameters))
+    return report
+
+
+def _check(algorithm: str, min_accounts: int, hub_degree: int) -> None:
+    if algorithm not in ALGORITHMS:
+        raise UsageError(f"There is no algorithm {algorithm!r}.", f"Choose one of: {', '.join(ALGORITHMS)}.")
+    if min_accounts < 2:
+        raise UsageError(f"A ring has at least 2 accounts, not {min_accounts}.", "Use --min-accounts 2 or more.")
+    if hub_degree < 2:
+        raise UsageError(f"A hub is shared by at least 2 accounts, not {hub_degree}.", "Use 2 or more.")
+
+
+def _run_row(report: DetectReport, started_at: datetime, parameters: dict[str, Any]) -> list[Any]:
+    versions = {"linkage": __version__, "python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            versions[name] = "unknown"
+    texts = [json.dumps(part) for part in (parameters, versions, report.counts, report.timings)]
+    return [report.run, started_at, report.seconds, *texts]

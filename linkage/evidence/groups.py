@@ -1,0 +1,151 @@
+"""Evidence between an account and a group.
+
+Account a, group C of s accounts, value v that d accounts share, n of them in C (a itself never counts for itself):
+
+    fact(v) = habit * log2(m_k * (n - 1) / (d - 1) * N / s)      at least 0
+    net(a)  = sum over families of the strongest kind's saturated facts  -  log2(N / (PARTNERS + s))
+
+The ratio (n - 1) / (d - 1) is how much of the value's other holders live in C; N / s turns it into a likelihood ratio
+against a random account. A value whose holders all sit in C is worth the same whether it is shared by 5 or by 500; a
+hub whose holders are everywhere is worth log2(m N / d), which is little. One shared value of a kind with m near 1
+hardly beats the prior: it takes a second fact, another kind or a pool of values, to be sure. Facts that anyone can
+fake at no cost count at most as much as the others.
+"""
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.evidence.weights import PARTNERS, Weighed
+
+
+@dataclass(frozen=True)
+class GroupEvidence:
+    """What ties each account to its group.
+
+    Attributes:
+        net: float64[A], bits beyond the prior; 0 for accounts in no group.
+        families: float64[A, F], bits of each family's strongest kind, before the fakeable ones are capped.
+        holders: int32[S], for each sighting the members of the account's group that have the identifier.
+        credit: float64[S], the part of the account's bits that each sighting brings. Over an account's sightings the
+            credits add up to its `net` plus the prior.
+    """
+
+    net: NDArray[np.float64]
+    families: NDArray[np.float64]
+    holders: NDArray[np.int32]
+    credit: NDArray[np.float64]
+
+
+def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence:
+    """Evidence of every account towards the group that `labels` puts it in.
+
+    Args:
+        weighed: the sightings.
+        labels: int64[A], the group of each account, from 0 on; -1 for none.
+    """
+    s = weighed.sightings
+    groups = int(labels.max()) + 1 if len(labels) else 0
+    sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
+    holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
+    net, families, credit = _net(
+        weighed.by_account,
+        weighed.account_order,
+        weighed.by_identifier,
+        s.identifier,
+        weighed.habit,
+        weighed.reliability_bits,
+        s.kind,
+        weighed.kind_family,
+        weighed.kind_fakeable,
+        len(weighed.families),
+        labels,
+        sizes,
+        holders,
+        weighed.population,
+        PARTNERS,
+    )
+    return GroupEvidence(net, families, holders, credit)
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped-def]
+    counts = np.zeros(groups, np.int32)
+    holders = np.zeros(len(account), np.int32)
+    for i in range(len(by_identifier) - 1):
+        for at in range(by_identifier[i], by_identifier[i + 1]):
+            if labels[account[at]] >= 0:
+                counts[labels[account[at]]] += 1
+        for at in range(by_identifier[i], by_identifier[i + 1]):
+            if labels[account[at]] >= 0:
+                holders[at] = counts[labels[account[at]]]
+        for at in range(by_identifier[i], by_identifier[i + 1]):
+            if labels[account[at]] >= 0:
+                counts[labels[account[at]]] = 0
+    return holders
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _net(  # type: ignore[no-untyped-def]
+    by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, labels, sizes,
+    holders, population, partners,
+):  # fmt: skip
+    n = len(by_account) - 1
+    net, bits, credit = np.zeros(n), np.zeros((n, families)), np.zeros(len(identifier))
+    worth, facts = np.zeros(len(family)), np.zeros(len(family))
+    hard_kind, soft_kind = np.full(families, -1), np.full(families, -1)
+    for a in range(n):
+        if labels[a] < 0:
+            continue
+        s = sizes[labels[a]]
+        scale = np.log2(population / s)
+        worth[:] = 0.0
+        facts[:] = 0.0
+        hard_kind[:] = -1
+        soft_kind[:] = -1
+        greatest = 0.0
+        for at in range(by_account[a], by_account[a + 1]):
+            here = order[at]
+            i = identifier[here]
+            k = kind[i]
+            if holders[here] > 1:
+                d = by_identifier[i + 1] - by_identifier[i]
+                fact = habit[here] * (reliability[i] + np.log2((holders[here] - 1) / (d - 1)) + scale)
+                if fact > 0.0:
+                    credit[here] = fact
+                    facts[k] += fact
+                    greatest = max(greatest, fact)
+            last = at + 1 == by_account[a + 1]
+            if (last or kind[identifier[order[at + 1]]] != k) and facts[k] > 0.0:
+                # The kind is complete: saturate it, and see if it is the strongest of its family.
+                worth[k] = 2.0 * greatest - greatest * greatest / facts[k]
+                greatest = 0.0
+                best = soft_kind if fakeable[k] else hard_kind
+                if best[family[k]] < 0 or worth[k] > worth[best[family[k]]]:
+                    best[family[k]] = k
+        hard = soft = 0.0
+        for f in range(families):
+            hard_best = worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0
+            soft_best = worth[soft_kind[f]] if soft_kind[f] >= 0 else 0.0
+            bits[a, f] = max(hard_best, soft_best)
+            hard += hard_best
+            # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
+            soft += max(0.0, soft_best - hard_best)
+        net[a] = hard + min(hard, soft) - np.log2(population / (partners + s))
+        cap = min(hard, soft) / soft if soft > 0.0 else 0.0
+        for at in range(by_account[a], by_account[a + 1]):
+            here = order[at]
+            if credit[here] <= 0.0:
+                continue
+            k = kind[identifier[here]]
+            f = family[k]
+            part = 0.0
+            if hard_kind[f] == k:
+                part = worth[k]
+            elif soft_kind[f] == k:
+                more = worth[k] - (worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0)
+                part = max(0.0, more) * cap
+            credit[here] *= part / facts[k]
+    return net, bits, credit

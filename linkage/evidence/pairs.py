@@ -1,0 +1,178 @@
+"""Evidence between two accounts, for all pairs that share a value which is no hub.
+
+1. Of every value that two accounts share, the pair gets the lesser of their two weights: who merely brushed it
+   carries little.
+2. Values of one kind saturate (`weights.saturate`); of correlated kinds (a family) only the strongest counts, so an
+   address's network never adds to the address; families add up.
+3. What anyone can fake at no cost counts at most as much as what cannot be faked, and nothing by itself.
+4. Hubs (shared by more than `hub_degree`) form no clique: their holders, in a fixed scattered order, are tied to the
+   next `HUB_TIES` ones only. That is enough for a community to be found behind a pool of large identifiers, and the
+   cost stays linear in the sightings.
+"""
+
+from typing import Any, Final
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.evidence.weights import Weighed
+
+HUB_TIES: Final = 6
+
+Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+
+
+def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
+    """All pairs worth anything.
+
+    Args:
+        weighed: the sightings.
+        hub_degree: identifiers shared by more accounts form no clique. Greater finds more and costs its square.
+
+    Returns:
+        u, v (int32[E], u < v) and bits (float64[E], > 0). A pair can stand twice: once from its cliques, once from
+        each hub's ties; its evidence is the sum.
+    """
+    s = weighed.sightings
+    if not len(s.account):
+        return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
+    cliques = _clique_pairs(*_walk(weighed), np.int64(hub_degree))
+    ties = _hub_ties(
+        weighed.by_identifier,
+        s.account,
+        weighed.bits,
+        weighed.habit,
+        weighed.kind_fakeable[s.kind],
+        hub_degree,
+        HUB_TIES,
+    )
+    u, v, bits = (np.concatenate(parts) for parts in zip(cliques, ties, strict=True))
+    return u, v, bits
+
+
+def _walk(weighed: Weighed) -> tuple[Any, ...]:
+    s = weighed.sightings
+    return (
+        weighed.by_account,
+        weighed.account_order,
+        weighed.by_identifier,
+        s.account,
+        s.identifier,
+        weighed.bits[s.identifier] * weighed.habit,
+        s.kind[s.identifier],
+        weighed.kind_family,
+        weighed.kind_fakeable,
+    )
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, kind, family, fakeable, cap):  # type: ignore[no-untyped-def]
+    n = len(by_account) - 1
+    size = 1024
+    u, v, w = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float64)
+    filled = 0
+    greatest, total = np.zeros(n), np.zeros(n)  # of the running kind
+    best, soft_best = np.zeros(n), np.zeros(n)  # of the running family
+    hard, soft = np.zeros(n), np.zeros(n)
+    in_kind, in_family, in_all = np.empty(n, np.int32), np.empty(n, np.int32), np.empty(n, np.int32)
+    known = np.zeros(n, np.bool_)
+    for a in range(n):
+        n_all = n_family = n_kind = 0
+        for at in range(by_account[a], by_account[a + 1]):
+            here = order[at]
+            i = identifier[here]
+            if by_identifier[i + 1] - by_identifier[i] <= cap:
+                # Step 1. Holders are sorted: those after `here` are the accounts with a greater index.
+                for there in range(here + 1, by_identifier[i + 1]):
+                    worth = min(bits[here], bits[there])
+                    if worth <= 0.0:
+                        continue
+                    b = account[there]
+                    if total[b] == 0.0:
+                        in_kind[n_kind] = b
+                        n_kind += 1
+                    total[b] += worth
+                    greatest[b] = max(greatest[b], worth)
+            k = kind[here]
+            last = at + 1 == by_account[a + 1]
+            next_kind = -1 if last else kind[order[at + 1]]
+            if next_kind == k:
+                continue
+            # Step 2, the kind is complete.
+            for x in range(n_kind):
+                b = in_kind[x]
+                worth = 2.0 * greatest[b] - greatest[b] * greatest[b] / total[b]
+                greatest[b] = total[b] = 0.0
+                if not known[b]:
+                    known[b] = True
+                    in_all[n_all] = b
+                    n_all += 1
+                if best[b] == 0.0 and soft_best[b] == 0.0:
+                    in_family[n_family] = b
+                    n_family += 1
+                if fakeable[k]:
+                    soft_best[b] = max(soft_best[b], worth)
+                else:
+                    best[b] = max(best[b], worth)
+            n_kind = 0
+            if next_kind >= 0 and family[next_kind] == family[k]:
+                continue
+            for x in range(n_family):
+                b = in_family[x]
+                hard[b] += best[b]
+                soft[b] += max(0.0, soft_best[b] - best[b])
+                best[b] = soft_best[b] = 0.0
+            n_family = 0
+        # Step 3.
+        for x in range(n_all):
+            b = in_all[x]
+            worth = hard[b] + min(hard[b], soft[b])
+            hard[b] = soft[b] = 0.0
+            known[b] = False
+            if worth <= 0.0:
+                continue
+            if filled == size:
+                size *= 2
+                u, v, w = _grown(u, size), _grown(v, size), _grown(w, size)
+            u[filled], v[filled], w[filled] = a, b, worth
+            filled += 1
+    return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _grown(values, size):  # type: ignore[no-untyped-def]
+    larger = np.empty(size, values.dtype)
+    larger[: len(values)] = values
+    return larger
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties):  # type: ignore[no-untyped-def]
+    room = 0
+    for i in range(len(bits)):
+        d = by_identifier[i + 1] - by_identifier[i]
+        if d > cap and bits[i] > 0.0 and not fakeable[i]:
+            room += d * ties
+    u, v, w = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float64)
+    filled = 0
+    for i in range(len(bits)):
+        start = by_identifier[i]
+        d = by_identifier[i + 1] - start
+        if d <= cap or bits[i] <= 0.0 or fakeable[i]:
+            continue
+        # A scattered order that depends on the accounts and the identifier alone (a multiplicative hash).
+        keys = np.empty(d, np.uint32)
+        for x in range(d):
+            keys[x] = np.uint32((np.int64(account[start + x]) * 2654435761 + np.int64(i) * 40503) & 0xFFFFFFFF)
+        scattered = np.argsort(keys, kind="mergesort")
+        for x in range(d):
+            for step in range(1, ties + 1):
+                here, there = start + scattered[x], start + scattered[(x + step) % d]
+                worth = bits[i] * min(habit[here], habit[there])
+                if worth <= 0.0:
+                    continue
+                a, b = account[here], account[there]
+                u[filled], v[filled], w[filled] = min(a, b), max(a, b), worth
+                filled += 1
+    return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()

@@ -1,0 +1,156 @@
+"""What one identifier is worth.
+
+Fellegi and Sunter (1969, doi:10.1080/01621459.1969.10501049) weigh an agreement by log2(m / u): m, the chance that two
+records of one hand agree, over u, the chance that two records picked at random do. Here:
+
+    bits(v) = log2(m_k N / d)            v of kind k, shared by d of N accounts: u = d / N
+    prior   = log2(N / PARTNERS)         what a pair must be worth before it is likelier than not
+
+so that sharing v alone is worth the prior exactly when d = m_k * PARTNERS: N cancels.
+
+N counts the accounts that share anything with anybody (at least `POPULATION_FLOOR`): accounts that share nothing
+change no weight, and a small export is read as a sample of a larger population.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.identify import Sightings
+from linkage.model import Kind, kind_of
+
+PARTNERS: Final = 50.0
+"""Expected number of true partners of a ring's account. Greater lets larger groups share one value and still link."""
+
+POPULATION_FLOOR: Final = 10_000
+"""The least N. Lower makes small exports blind; higher makes them credulous."""
+
+BRUSH_BITS: Final = 14.0
+"""An account that was seen with a value 2**BRUSH_BITS times less often than with its favourite has no evidence left."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """Sightings with their weights, in both sorted orders that the kernels walk.
+
+    Attributes:
+        sightings: as identified.
+        population: N.
+        bits: float64[I], log2(m N / d), at least 0.
+        habit: float64[S], 0 to 1: how much of the account's life happens with the identifier.
+    """
+
+    sightings: Sightings
+    population: float
+    bits: NDArray[np.float64]
+    habit: NDArray[np.float64]
+
+    @cached_property
+    def kinds(self) -> tuple[Kind, ...]:
+        """Each kind of `sightings.kinds`, with its trust."""
+        return tuple(kind_of(name) for name in self.sightings.kinds)
+
+    @cached_property
+    def families(self) -> tuple[str, ...]:
+        """The families of the kinds, sorted."""
+        return tuple(sorted({kind.family for kind in self.kinds}))
+
+    @cached_property
+    def kind_family(self) -> NDArray[np.int16]:
+        """int16[K], the index in `families` of each kind."""
+        place = {family: at for at, family in enumerate(self.families)}
+        return np.array([place[kind.family] for kind in self.kinds], dtype=np.int16)
+
+    @cached_property
+    def kind_fakeable(self) -> NDArray[np.bool_]:
+        """bool[K]."""
+        return np.array([kind.fakeable for kind in self.kinds], dtype=np.bool_)
+
+    @cached_property
+    def reliability_bits(self) -> NDArray[np.float64]:
+        """float64[I], log2(m) of each identifier's kind."""
+        per_kind = np.array([np.log2(kind.reliability) for kind in self.kinds], dtype=np.float64)
+        return per_kind[self.sightings.kind] if len(per_kind) else np.zeros(0)
+
+    @cached_property
+    def by_identifier(self) -> NDArray[np.int64]:
+        """int64[I + 1]: identifier i's sightings are [by_identifier[i], by_identifier[i + 1])."""
+        return _pointers(self.sightings.identifier, len(self.sightings.kind))
+
+    @cached_property
+    def account_order(self) -> NDArray[np.int64]:
+        """int64[S]: sightings ordered by (account, family, kind, identifier)."""
+        s = self.sightings
+        kind = s.kind[s.identifier]
+        family = self.kind_family[kind] if len(kind) else kind
+        return np.lexsort((s.identifier, kind, family, s.account)).astype(np.int64)
+
+    @cached_property
+    def by_account(self) -> NDArray[np.int64]:
+        """int64[A + 1]: account a's sightings are account_order[by_account[a]:by_account[a + 1]]."""
+        return _pointers(self.sightings.account[self.account_order], self.sightings.accounts)
+
+
+def weigh(sightings: Sightings) -> Weighed:
+    """Weigh every sighting."""
+    linked = len(np.unique(sightings.account))
+    population = float(max(linked, POPULATION_FLOOR))
+    reliability = np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64)
+    degree = sightings.degree
+    if len(degree):
+        bits = identifier_bits(reliability[sightings.kind], degree.astype(np.float64), population)
+    else:
+        bits = np.zeros(0)
+    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most))
+
+
+def identifier_bits(
+    reliability: NDArray[np.float64], degree: NDArray[np.float64], population: float
+) -> NDArray[np.float64]:
+    """log2(m N / d), never below 0: a popular value is worth nothing, it does not speak against a link.
+
+    >>> identifier_bits(np.array([0.5]), np.array([5.0]), 10_000.0).round(2)
+    array([9.97])
+    """
+    bits: NDArray[np.float64] = np.maximum(0.0, np.log2(reliability * population / degree))
+    return bits
+
+
+def habit(count: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.float64]:
+    """How much of a value's bits an account carries: 1 for its most frequent value of the kind, less for a brush.
+
+    habit = 1 - log2(most / count) / BRUSH_BITS, from 0 to 1.
+
+    >>> habit(np.array([700, 1]), np.array([700, 700])).round(2)
+    array([1.  , 0.32])
+    """
+    share: NDArray[np.float64] = 1.0 - np.log2(most / np.maximum(count, 1)) / BRUSH_BITS
+    return np.clip(share, 0.0, 1.0)
+
+
+def saturate(greatest: float, total: float) -> float:
+    """Several values of one kind are one fact seen again: 2 max - max^2 / sum.
+
+    One value counts whole, two equal ones 1.5 times, any number less than twice. Never falls when a value is added.
+
+    >>> saturate(8.0, 8.0), saturate(8.0, 16.0), saturate(8.0, 320.0)
+    (8.0, 12.0, 15.8)
+    """
+    return 0.0 if total <= 0.0 else 2.0 * greatest - greatest * greatest / total
+
+
+def pair_prior(population: float) -> float:
+    """log2(N / PARTNERS): the bits that two accounts must share before they are likelier partners than not."""
+    return float(np.log2(population / PARTNERS))
+
+
+def group_prior(population: float, size: float) -> float:
+    """log2(N / (PARTNERS + s)): the bits that an account must share with a group of s accounts."""
+    return float(np.log2(population / (PARTNERS + size)))
+
+
+def _pointers(sorted_index: NDArray[np.int32], size: int) -> NDArray[np.int64]:
+    return np.searchsorted(sorted_index, np.arange(size + 1)).astype(np.int64)

@@ -1,0 +1,247 @@
+"""Identify: from contract tables to sightings.
+
+A sighting is (account, identifier, count, first, last). An identifier is a kind and a value. Only identifiers that two
+accounts or more share can link anybody, so the others are left behind here, but for what they say about how an
+account's activity is spread. All of it happens in a scratch database; the case is held only while it is read.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import pdtrc
+
+from linkage import networks, store
+
+RHYTHM_BUCKETS: Final = 8
+"""A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
+
+BURST_MINUTES: Final = 5
+"""The same prompt from several accounts within a window of this length can be a burst."""
+
+BURST_SURPRISE: Final = 1e-9
+"""Most likely windows for chance: a window counts as a burst when chance fills it so rarely."""
+
+NEVER: Final = -(2**62)
+"""Stands for a time that the export does not give."""
+
+# Every place where a value is seen: (kind, value, account, count, first, last), values of one table grouped once.
+_SEEN: Final = """
+CREATE TABLE events AS
+SELECT account_id, ip, ip_net, device_id, user_agent, NULL::VARCHAR AS prompt, count(*) AS n, min("at") AS first_at,
+    max("at") AS last_at
+FROM kase.logins GROUP BY ALL
+UNION ALL
+SELECT account_id, ip, ip_net, device_id, user_agent, prompt_fingerprint, count(*), min("at"), max("at")
+FROM kase.exchanges GROUP BY ALL;
+
+CREATE TABLE seen AS
+SELECT account_id, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
+    count(*) AS n, min(added_at) AS first_at, max(added_at) AS last_at
+FROM kase.payments GROUP BY ALL
+UNION ALL
+SELECT account_id, 'ip', ip, NULL, ip_net, sum(n)::BIGINT, min(first_at), max(last_at)
+FROM events WHERE ip IS NOT NULL GROUP BY account_id, ip, ip_net
+UNION ALL
+SELECT account_id, 'device', device_id, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
+FROM events WHERE device_id IS NOT NULL GROUP BY account_id, device_id
+UNION ALL
+SELECT account_id, 'user_agent', user_agent, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
+FROM events WHERE user_agent IS NOT NULL GROUP BY account_id, user_agent
+UNION ALL
+SELECT account_id, 'prompt', prompt, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
+FROM events WHERE prompt IS NOT NULL GROUP BY account_id, prompt
+UNION ALL
+SELECT account_id, 'email', email, email_label, NULL, 1, created_at, created_at FROM people WHERE email IS NOT NULL
+UNION ALL
+SELECT account_id, 'email_domain', email_domain, NULL, NULL, 1, created_at, created_at
+FROM people WHERE email_domain IS NOT NULL
+UNION ALL
+SELECT account_id, 'phone', phone, phone_label, NULL, 1, created_at, created_at FROM people WHERE phone IS NOT NULL
+UNION ALL
+SELECT account_id, 'org', org_id, NULL, NULL, 1, created_at, created_at FROM people WHERE org_id IS NOT NULL
+UNION ALL
+SELECT account_id, kind, value, any_value(label), any_value(ip_net), count(*), min("at"), max("at")
+FROM kase.identifiers GROUP BY account_id, kind, value
+UNION ALL
+-- A tie makes the other account an identifier: whoever is tied to it has it, and it has itself.
+SELECT account_id, 'link:' || lower(kind), hub, NULL, NULL, count(*), min("at"), max("at")
+FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
+    UNION ALL SELECT other_account_id, account_id, kind, "at" FROM kase.links
+    UNION ALL SELECT account_id, account_id, kind, "at" FROM kase.links
+    UNION ALL SELECT other_account_id, other_account_id, kind, "at" FROM kase.links)
+GROUP BY account_id, hub, kind;
+"""
+
+_BURSTS: Final = """
+CREATE TABLE popular AS
+SELECT prompt, sum(n) AS uses, count(DISTINCT account_id) AS accounts FROM events
+WHERE prompt IS NOT NULL GROUP BY prompt HAVING count(DISTINCT account_id) >= 3;
+
+CREATE TABLE windows AS
+SELECT e.prompt_fingerprint AS prompt, time_bucket(INTERVAL {minutes} MINUTE, e."at") AS slot,
+    count(DISTINCT e.account_id) AS accounts, any_value(p.uses) AS uses
+FROM kase.exchanges e JOIN popular p ON p.prompt = e.prompt_fingerprint
+GROUP BY ALL HAVING count(DISTINCT e.account_id) >= 3;
+"""
+
+_BURST_SIGHTINGS: Final = """
+INSERT INTO seen
+WITH numbered AS (SELECT *, row_number() OVER (ORDER BY prompt, slot) - 1 AS row FROM windows),
+bursts AS (SELECT prompt, slot FROM numbered JOIN burst_rows USING (row))
+SELECT e.account_id, 'burst', b.prompt || ' @ ' || strftime(b.slot, '%Y-%m-%dT%H:%MZ'), NULL, NULL, count(*),
+    min(e."at"), max(e."at")
+FROM kase.exchanges e JOIN bursts b ON e.prompt_fingerprint = b.prompt
+    AND time_bucket(INTERVAL {minutes} MINUTE, e."at") = b.slot
+GROUP BY ALL;
+"""
+
+_FACTS: Final = """
+CREATE TABLE activity AS
+SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
+    count(prompt_fingerprint) AS prompts, count(DISTINCT prompt_fingerprint) AS distinct_prompts, {buckets}
+FROM kase.exchanges GROUP BY account_id;
+"""
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """Who was seen with what, for shared identifiers only, in two sorted orders.
+
+    Attributes:
+        account, identifier: int32[S] indices, sorted by (identifier, account).
+        count: int64[S], how often the account was seen with the identifier.
+        most: int64[S], the account's greatest count among all identifiers of that kind.
+        first: int64[S], microseconds since 1970 of the first sighting; `NEVER` where the export does not say.
+        kind: int16[I], index into `kinds`, of each identifier.
+        kinds: names of the kinds, sorted.
+        accounts: number of accounts in the case, shared or not.
+    """
+
+    account: NDArray[np.int32]
+    identifier: NDArray[np.int32]
+    count: NDArray[np.int64]
+    most: NDArray[np.int64]
+    first: NDArray[np.int64]
+    kind: NDArray[np.int16]
+    kinds: tuple[str, ...]
+    accounts: int
+
+    @property
+    def degree(self) -> NDArray[np.int64]:
+        """int64[I], how many accounts share each identifier (at least 2)."""
+        return np.bincount(self.identifier, minlength=len(self.kind)).astype(np.int64)
+
+
+def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
+    """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
+
+    Tables left: `people` (accounts with their index `account`, facts and activity), `shared` (identifier, kind,
+    value, label, accounts), `sightings` (account, identifier, count, most, first_at, last_at).
+    Indices follow the sort order of ids, so that neither file order nor threads change anything.
+
+    Raises:
+        LinkageError: as `store.attached`.
+    """
+    with store.attached(con, case):
+        keep_private = _keeps_private_ips(con)
+        _read(con)
+        _add_bursts(con)
+    _add_networks(con, keep_private=keep_private)
+    _number(con)
+    return _arrays(con)
+
+
+def _keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
+    row = con.execute("SELECT value FROM kase.meta WHERE key = 'keep_private_ips'").fetchone()
+    return bool(row and row[0] == "1")
+
+
+def _read(con: duckdb.DuckDBPyConnection) -> None:
+    width = 24 // RHYTHM_BUCKETS
+    buckets = ", ".join(
+        f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in range(RHYTHM_BUCKETS)
+    )
+    con.execute(_FACTS.format(buckets=buckets))
+    con.execute("CREATE TABLE people AS SELECT * FROM kase.accounts")
+    con.execute(_SEEN)
+
+
+def _add_bursts(con: duckdb.DuckDBPyConnection) -> None:
+    """Windows that hold more accounts of one prompt than its overall rate explains become identifiers."""
+    con.execute(_BURSTS.format(minutes=BURST_MINUTES))
+    span = con.execute(
+        "SELECT greatest(1, date_diff('minute', min(first_at), max(last_at)) / ?) FROM activity", [BURST_MINUTES]
+    ).fetchone()
+    windows = con.execute("SELECT prompt, slot, accounts, uses FROM windows ORDER BY prompt, slot").fetchnumpy()
+    if not span or span[0] is None or not len(windows["accounts"]):
+        return
+    expected = np.asarray(windows["uses"], dtype=np.float64) / float(span[0])
+    chance = pdtrc(np.asarray(windows["accounts"], dtype=np.float64) - 1.0, expected) * float(span[0])
+    kept = np.flatnonzero(chance < BURST_SURPRISE)
+    con.execute("CREATE TABLE burst_rows (row BIGINT)")
+    con.execute("INSERT INTO burst_rows SELECT unnest(?)", [kept.tolist()])
+    con.execute(_BURST_SIGHTINGS.format(minutes=BURST_MINUTES))
+
+
+def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None:
+    """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them."""
+    con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
+    con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
+    con.execute(
+        """CREATE TABLE nets AS
+        SELECT value, net, is_private(net) AS private FROM
+        (SELECT value, coalesce(any_value(ip_net), net_of(value)) AS net FROM seen WHERE kind = 'ip' GROUP BY value)"""
+    )
+    if not keep_private:
+        con.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
+    con.execute(
+        """INSERT INTO seen
+        SELECT account_id, 'ip_net', net, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
+        FROM seen JOIN nets USING (value) WHERE kind = 'ip' GROUP BY account_id, net"""
+    )
+
+
+def _number(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(
+        """
+        CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1)::INTEGER AS account
+        FROM (SELECT account_id FROM seen UNION SELECT account_id FROM people UNION SELECT account_id FROM activity);
+        CREATE TABLE shared AS
+        SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
+            SELECT kind, value, max(label) AS label, count(DISTINCT account_id) AS accounts FROM seen
+            GROUP BY kind, value HAVING count(DISTINCT account_id) >= 2);
+        CREATE TABLE sightings AS
+        WITH merged AS (SELECT account_id, kind, value, sum(n)::BIGINT AS n, min(first_at) AS first_at,
+            max(last_at) AS last_at FROM seen GROUP BY account_id, kind, value),
+        spread AS (SELECT *, max(n) OVER (PARTITION BY account_id, kind) AS most FROM merged)
+        SELECT i.account, s.identifier, m.n AS count, m.most, m.first_at, m.last_at
+        FROM spread m JOIN shared s USING (kind, value) JOIN ids i USING (account_id)
+        ORDER BY s.identifier, i.account;
+        DROP TABLE seen; DROP TABLE events;
+        """
+    )
+
+
+def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
+    rows = con.execute(
+        """SELECT account, identifier, count, most, coalesce(epoch_us(first_at), ?) AS first
+        FROM sightings ORDER BY identifier, account""",
+        [NEVER],
+    ).fetchnumpy()
+    named = con.execute("SELECT kind FROM shared ORDER BY identifier").fetchnumpy()["kind"]
+    kinds, index = np.unique(np.asarray(named, dtype=str), return_inverse=True)
+    total = con.execute("SELECT count(*) FROM ids").fetchone()
+    return Sightings(
+        account=np.asarray(rows["account"], dtype=np.int32),
+        identifier=np.asarray(rows["identifier"], dtype=np.int32),
+        count=np.asarray(rows["count"], dtype=np.int64),
+        most=np.asarray(rows["most"], dtype=np.int64),
+        first=np.asarray(rows["first"], dtype=np.int64),
+        kind=index.astype(np.int16),
+        kinds=tuple(str(kind) for kind in kinds),
+        accounts=int(total[0]) if total else 0,
+    )

@@ -1,0 +1,137 @@
+"""Keep a run: from indices back to names, then one short commit into the case."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import numpy as np
+
+from linkage import store
+from linkage.evidence import Hub, Weighed
+from linkage.identify import NEVER
+from linkage.rings import Judged
+
+BYSTANDERS: Final = 50
+"""At most so many bystanders are kept for each ring."""
+
+_TABLES: Final = ("rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings")
+
+_STAGE: Final = """
+CREATE TABLE out_rings AS SELECT ring_id, rank, score, NULL::DOUBLE AS q_value, status, listed, accounts, exchanges,
+    make_timestamp(nullif(first, {never})) AS first_seen, make_timestamp(nullif(last, {never})) AS last_seen,
+    why, doubts, bits, factors::JSON AS factors FROM in_rings;
+
+CREATE TABLE out_members AS
+WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)
+SELECT m.ring_id, i.account_id, m.tier, m.confidence, m.bits, coalesce(a.exchanges, 0) AS exchanges,
+    least(a.first_at, s.first_at) AS first_seen, greatest(a.last_at, s.last_at) AS last_seen
+FROM in_members m JOIN ids i USING (account) LEFT JOIN activity a USING (account_id) LEFT JOIN seen s USING (account);
+
+CREATE TABLE out_evidence AS
+WITH times AS (SELECT m.ring_id, s.identifier, min(s.first_at) AS first_at, max(s.last_at) AS last_at
+    FROM in_members m JOIN sightings s USING (account) GROUP BY ALL)
+SELECT e.ring_id, h.kind, h.value, h.label, e.accounts, e.outsiders, e.bits, t.first_at, t.last_at
+FROM in_evidence e JOIN shared h USING (identifier) LEFT JOIN times t USING (ring_id, identifier);
+
+-- Whoever shares a value that ties a ring, is no hub's holder and no member.
+CREATE TABLE out_bystanders AS
+WITH touching AS (SELECT e.ring_id, s.account, count(*) AS values, max(w.bits * w.habit) AS bits,
+        arg_max(h.kind, (w.bits * w.habit, e.identifier)) AS kind,
+        arg_max(h.accounts, (w.bits * w.habit, e.identifier)) AS holders
+    FROM in_evidence e JOIN in_weights w USING (identifier) JOIN sightings s ON s.identifier = w.identifier
+        AND s.account = w.account JOIN shared h ON h.identifier = e.identifier
+    WHERE e.outsiders > 0 AND NOT w.fakeable AND h.accounts <= {cap}
+    GROUP BY ALL),
+outside AS (SELECT t.* FROM touching t LEFT JOIN in_members m ON m.account = t.account AND m.ring_id = t.ring_id
+    WHERE m.account IS NULL)
+SELECT o.ring_id, i.account_id, round(o.bits, 4) AS bits,
+    CASE WHEN v.account IS NOT NULL THEN 'had the payment method before the others: may be its owner'
+    ELSE 'shares ' || o.values || ' of its values, above all a ' || o.kind || ' at ' || o.holders || ' accounts' END
+    AS reason
+FROM outside o JOIN ids i USING (account) LEFT JOIN in_owners v USING (ring_id, account)
+QUALIFY row_number() OVER (PARTITION BY o.ring_id ORDER BY v.account IS NULL, o.bits DESC, i.account_id) <= {most};
+
+CREATE TABLE out_hubs AS SELECT h.kind, h.value, h.label, x.accounts, x.bits_alone, x.pairs_spared, x.reason
+FROM in_hubs x JOIN shared h USING (identifier);
+
+CREATE TABLE out_shared AS SELECT h.kind, h.value, h.label, h.accounts, w.bits
+FROM shared h JOIN (SELECT identifier, any_value(bits) AS bits FROM in_weights GROUP BY identifier) w USING (identifier)
+ORDER BY h.identifier;
+
+CREATE TABLE out_sightings AS SELECT i.account_id, h.kind, h.value, s.count, s.first_at, s.last_at,
+    round(w.bits * w.habit, 4) AS bits
+FROM sightings s JOIN in_weights w USING (identifier, account) JOIN shared h USING (identifier)
+    JOIN ids i USING (account)
+ORDER BY h.identifier, i.account;
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """What earlier runs left.
+
+    Attributes:
+        run: number of the newest run, 0 if there is none.
+        rings: the accounts of each ring of that run, by ring id.
+    """
+
+    run: int
+    rings: dict[str, list[str]]
+
+
+def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
+    """Read what ring ids are inherited from."""
+    with store.attached(con, case):
+        row = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchone()
+        run = int(row[0]) if row else 0
+        rows = con.execute(
+            "SELECT ring_id, list(account_id ORDER BY account_id) FROM kase.memberships WHERE run = ? GROUP BY ring_id",
+            [run],
+        ).fetchall()
+    return History(run, {str(ring_id): list(accounts) for ring_id, accounts in rows})
+
+
+def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """The account ids, by index."""
+    return [str(row[0]) for row in con.execute("SELECT account_id FROM ids ORDER BY account").fetchall()]
+
+
+def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledger: Sequence[Hub]) -> None:
+    """Make the result's tables in the scratch database, so that the commit is only a copy."""
+    s = weighed.sightings
+    ledger_columns: dict[str, Any] = {
+        "identifier": np.array([hub.identifier for hub in ledger], dtype=np.int32),
+        "accounts": np.array([hub.accounts for hub in ledger], dtype=np.int64),
+        "bits_alone": np.array([hub.bits_alone for hub in ledger], dtype=np.float64),
+        "pairs_spared": np.array([hub.pairs_spared for hub in ledger], dtype=np.int64),
+        "reason": np.array([hub.reason for hub in ledger], dtype=object),
+    }
+    weights: dict[str, Any] = {
+        "identifier": s.identifier,
+        "account": s.account,
+        "bits": weighed.bits[s.identifier],
+        "habit": weighed.habit,
+        "fakeable": weighed.kind_fakeable[s.kind[s.identifier]],
+    }
+    for name, columns in (
+        ("rings", judged.rings),
+        ("members", judged.members),
+        ("evidence", judged.evidence),
+        ("owners", judged.owners),
+        ("hubs", ledger_columns),
+        ("weights", weights),
+    ):
+        con.register(f"in_{name}", columns)
+    con.execute(_STAGE.format(never=NEVER, cap=100, most=BYSTANDERS))
+
+
+def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> None:
+    """Put the staged tables in the place of the last run's, in one transaction."""
+    with store.attached(con, case, read_only=False):
+        for name in _TABLES:
+            con.execute(f"DELETE FROM kase.{name}")  # noqa: S608 (the names are ours)
+            con.execute(f"INSERT INTO kase.{name} SELECT * FROM out_{name}")  # noqa: S608
+        con.execute("INSERT INTO kase.runs VALUES (?, ?, ?, ?, ?, ?, ?)", run_row)
+        con.execute("INSERT INTO kase.memberships SELECT ?, ring_id, account_id FROM out_members", [run_row[0]])

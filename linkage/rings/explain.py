@@ -1,0 +1,105 @@
+"""Plain language: why a group was put forward, and what speaks against it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from linkage.model import kind_of
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What a group shares of one kind.
+
+    Attributes:
+        kind: the kind's name.
+        values: how many values of it two members or more share.
+        most: members sharing the most shared value.
+        outsiders: accounts outside the group that have this value too.
+        bits: what the kind brings to an average member.
+    """
+
+    kind: str
+    values: int
+    most: int
+    outsiders: int
+    bits: float
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the sentences need; see `features.Features`. None where the exports do not tell."""
+
+    size: int
+    own_prompts: float | None
+    burst: float
+    created_spread: float | None
+    banned: int
+    rhythm: float | None
+    age: float | None
+    verified: float
+
+
+def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, explained: bool) -> str:
+    """One or two sentences on what ties the members, strongest first."""
+    ties = [_tie(line) for line in sorted(shared, key=lambda s: (-s.bits, s.kind)) if line.bits >= 0.05][:4]
+    text = f"{facts.size:,} accounts share {_listed(ties)}." if ties else f"{facts.size:,} accounts are tied."
+    more = []
+    if factors.get("bursts", 0) > 0:
+        more.append(f"{facts.burst:.0%} of them sent the same prompt within the same minutes")
+    if factors.get("prompts", 0) > 0 and facts.own_prompts is not None:
+        more.append(f"{facts.own_prompts:.0%} of their prompts are shared among them and rare elsewhere")
+    if factors.get("sign_ups", 0) >= 0.5 and facts.created_spread is not None:
+        more.append(f"half of them signed up within {_days(facts.created_spread)}")
+    if factors.get("banned", 0) > 0:
+        more.append(f"{facts.banned:,} of them {'is' if facts.banned == 1 else 'are'} banned or suspended already")
+    if factors.get("round_the_clock", 0) > 0:
+        more.append("they are active round the clock")
+    if more:
+        text += f" {_listed(more).capitalize() if more[0][0].islower() else _listed(more)}."
+    if explained:
+        text = f"Explained: {facts.verified:.0%} of them belong to one verified organisation. {text}"
+    return text
+
+
+def doubts(facts: Facts, shared: Sequence[Shared], factors: dict[str, float]) -> str:
+    """What speaks for an innocent explanation; empty if nothing does."""
+    against = []
+    if factors.get("organisation", 0) < 0:
+        against.append(f"{facts.verified:.0%} belong to one verified organisation")
+    if factors.get("network_only", 0) < 0:
+        against.append("they share nothing but addresses, as customers of one network or VPN do")
+    if factors.get("household", 0) < 0:
+        against.append("so few accounts at one address can be a household")
+    if factors.get("daily_rhythm", 0) < 0:
+        against.append("they keep a daily rhythm, as people do")
+    if factors.get("own_words", 0) < 0:
+        against.append("each writes prompts of its own")
+    if factors.get("tenure", 0) < 0 and facts.age is not None:
+        against.append(f"they signed up at different times and are {_days(facts.age)} old")
+    if factors.get("size", 0) < 0:
+        against.append("they are few")
+    if not factors.get("kinds", 0) and len(shared) == 1:
+        against.append("only one kind of identifier ties them")
+    open_values = [line for line in shared if line.outsiders > line.most]
+    if open_values:
+        against.append(f"most who use the same {_listed([kind_of(s.kind).words for s in open_values])} are outside")
+    text = "; ".join(against)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _tie(line: Shared) -> str:
+    words = kind_of(line.kind).words
+    if line.values == 1:
+        return f"one {words}" + (f" ({line.most:,} of them)" if line.most > 2 else "")
+    plural = words + ("es" if words.endswith("s") else "s")
+    return f"{line.values:,} {plural} (one at {line.most:,} of them)"
+
+
+def _days(days: float) -> str:
+    if days < 1:
+        return "a day"
+    return f"{days:,.0f} day{'' if round(days) == 1 else 's'}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

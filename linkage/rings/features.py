@@ -1,0 +1,230 @@
+"""What is measured of each candidate group, all groups at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.candidates import Candidates
+from linkage.evidence import Weighed
+from linkage.identify import NEVER
+from linkage.rings.profile import Profiles
+
+Floats = NDArray[np.float64]
+
+DAY_US = 86_400_000_000
+
+INSIDE = 0.3
+"""A shared prompt is the group's own when at least this part of its other users is in the group."""
+
+
+@dataclass(frozen=True)
+class Features:
+    """One entry a group. Shares are from 0 to 1; NaN where the exports do not tell.
+
+    Attributes:
+        size: accounts.
+        net: mean bits of a member beyond the prior.
+        second: mean bits of a member's second strongest family that nobody can fake at no cost.
+        beyond_network: mean bits of a member from families other than the network, fakeable ones left out.
+        costly: share of members with a costly identifier (payment, device, phone, a user's kind) shared inside.
+        reach: members that share the most shared costly identifier.
+        same_network: share of members that share one address with all others who have it inside the group.
+        own_prompts: share of the group's prompts that are shared inside it and rare outside.
+        repeated: share of an account's prompts that it had sent before.
+        burst: share of members in a burst with others of the group.
+        created_spread: days between the quartiles of the members' sign-ups.
+        created_spread_all: the same of all accounts.
+        age: median days between sign-up and last activity.
+        banned: share of members banned or suspended.
+        banned_all: share of all accounts banned or suspended.
+        rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
+        verified: share of members in the group's commonest verified organisation.
+        verified_domain: share of members with the group's commonest own mail domain.
+        exchanges, first, last: totals and times over the members.
+    """
+
+    size: Floats
+    net: Floats
+    second: Floats
+    beyond_network: Floats
+    costly: Floats
+    reach: Floats
+    same_network: Floats
+    own_prompts: Floats
+    repeated: Floats
+    burst: Floats
+    created_spread: Floats
+    created_spread_all: float
+    age: Floats
+    banned: Floats
+    banned_all: float
+    rhythm: Floats
+    verified: Floats
+    verified_domain: Floats
+    exchanges: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+
+COSTLY_FAMILIES_NOT = frozenset({"network", "prompt", "contact", "organisation", "timing"})
+
+
+def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Features:
+    """Measure all groups."""
+    labels = candidates.labels
+    inside = np.flatnonzero(labels >= 0)
+    label = labels[inside]
+    groups = int(labels.max(initial=-1)) + 1
+    size = np.bincount(label, minlength=groups).astype(np.float64)
+
+    def mean(values: NDArray[np.generic]) -> Floats:
+        """Mean over the members that have a value."""
+        numbers = values[inside].astype(np.float64)
+        known = ~np.isnan(numbers)
+        total = np.bincount(label[known], numbers[known], minlength=groups)
+        count = np.bincount(label[known], minlength=groups)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    spread, age = _ages(profiles, inside, label, groups)
+    created = profiles.created[profiles.created != NEVER]
+    families = _hard_families(weighed, candidates)
+    ranked = np.sort(families, axis=1)
+    network = [at for at, name in enumerate(weighed.families) if name == "network"]
+    costly, reach = _costly(weighed, candidates, groups)
+    prompts = np.bincount(label, profiles.prompts[inside], minlength=groups)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        own_prompts = np.where(prompts > 0, _own_prompts(weighed, candidates, groups) / prompts, np.nan)
+        repeated = np.where(
+            profiles.prompts > 0, 1.0 - profiles.distinct_prompts / np.maximum(profiles.prompts, 1), np.nan
+        )
+    return Features(
+        size=size,
+        net=mean(candidates.evidence.net),
+        second=mean(ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(labels))),
+        beyond_network=mean(np.delete(families, network, axis=1).sum(axis=1)),
+        costly=costly / np.maximum(size, 1),
+        reach=reach,
+        same_network=_greatest_holders(weighed, candidates, groups, ("ip",)) / np.maximum(size, 1),
+        own_prompts=own_prompts,
+        repeated=mean(repeated),
+        burst=mean(_in_burst(weighed, candidates)),
+        created_spread=spread,
+        created_spread_all=_quartile_days(created),
+        age=age,
+        banned=mean(profiles.banned),
+        banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
+        rhythm=mean(profiles.rhythm),
+        verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
+        verified_domain=_commonest(profiles.domain[inside], label, size),
+        exchanges=np.bincount(label, profiles.exchanges[inside], minlength=groups).astype(np.int64),
+        first=_extreme(np.minimum, profiles.first[inside], label, groups),
+        last=_extreme(np.maximum, profiles.last[inside], label, groups),
+    )
+
+
+def _kind_mask(weighed: Weighed, wanted: list[bool]) -> NDArray[np.bool_]:
+    s = weighed.sightings
+    per_kind = np.array(wanted, dtype=np.bool_)
+    return per_kind[s.kind[s.identifier]] if len(per_kind) else np.zeros(len(s.account), np.bool_)
+
+
+def _hard_families(weighed: Weighed, candidates: Candidates) -> Floats:
+    """float64[A, F], each account's credits by family, fakeable kinds left out."""
+    s = weighed.sightings
+    hard = _kind_mask(weighed, [not kind.fakeable for kind in weighed.kinds])
+    families = max(len(weighed.families), 1)
+    if not len(s.account):
+        return np.zeros((s.accounts, families))
+    family = weighed.kind_family[s.kind[s.identifier]].astype(np.int64)
+    cell = s.account.astype(np.int64) * families + family
+    flat = np.bincount(cell[hard], candidates.evidence.credit[hard], minlength=s.accounts * families).astype(np.float64)
+    return flat.reshape(s.accounts, families)
+
+
+def _costly(weighed: Weighed, candidates: Candidates, groups: int) -> tuple[Floats, Floats]:
+    s, labels = weighed.sightings, candidates.labels
+    costly_kind = [
+        not kind.fakeable and (kind.family not in COSTLY_FAMILIES_NOT or kind.name == "phone") for kind in weighed.kinds
+    ]
+    shared = _kind_mask(weighed, costly_kind) & (candidates.evidence.holders > 1)
+    accounts = np.unique(s.account[shared])
+    reach = np.zeros(groups)
+    np.maximum.at(reach, labels[s.account[shared]], candidates.evidence.holders[shared])
+    return np.bincount(labels[accounts], minlength=groups).astype(np.float64), reach
+
+
+def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kinds: tuple[str, ...]) -> Floats:
+    s = weighed.sightings
+    shared = _kind_mask(weighed, [kind.name in kinds for kind in weighed.kinds]) & (candidates.evidence.holders > 1)
+    greatest = np.zeros(groups)
+    np.maximum.at(greatest, candidates.labels[s.account[shared]], candidates.evidence.holders[shared])
+    return greatest
+
+
+def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Floats:
+    s, holders = weighed.sightings, candidates.evidence.holders
+    prompt = _kind_mask(weighed, [kind.name == "prompt" for kind in weighed.kinds])
+    others = s.degree[s.identifier] - 1
+    own = prompt & (holders > 1) & (holders - 1 >= INSIDE * others)
+    return np.bincount(candidates.labels[s.account[own]], s.count[own].astype(np.float64), minlength=groups).astype(
+        np.float64
+    )
+
+
+def _in_burst(weighed: Weighed, candidates: Candidates) -> NDArray[np.bool_]:
+    s = weighed.sightings
+    burst = _kind_mask(weighed, [kind.name == "burst" for kind in weighed.kinds])
+    found = np.zeros(s.accounts, np.bool_)
+    found[s.account[burst & (candidates.evidence.holders > 2)]] = True
+    return found
+
+
+def _ages(
+    profiles: Profiles, inside: NDArray[np.int64], label: NDArray[np.int64], groups: int
+) -> tuple[Floats, Floats]:
+    known = profiles.created[inside] != NEVER
+    created, owner = profiles.created[inside][known], label[known]
+    spread = _quantile(created, owner, groups, 0.75) - _quantile(created, owner, groups, 0.25)
+    enough = np.bincount(owner, minlength=groups) >= 3
+    lived = known & (profiles.last[inside] != NEVER)
+    age = (profiles.last - profiles.created)[inside][lived]
+    return np.where(enough, spread / DAY_US, np.nan), _quantile(age, label[lived], groups, 0.5) / DAY_US
+
+
+def _quantile(values: NDArray[np.int64], label: NDArray[np.int64], groups: int, q: float) -> Floats:
+    """The lower empirical quantile of each group's values; NaN for an empty group."""
+    order = np.lexsort((values, label))
+    count = np.bincount(label, minlength=groups)
+    start = np.cumsum(count) - count
+    at = start + np.floor(q * np.maximum(count - 1, 0)).astype(np.int64)
+    if not len(values):
+        return np.full(groups, np.nan)
+    chosen = values[order][np.minimum(at, len(values) - 1)].astype(np.float64)
+    return np.where(count > 0, chosen, np.nan)
+
+
+def _quartile_days(values: NDArray[np.int64]) -> float:
+    if len(values) < 3:
+        return float("nan")
+    low, high = np.quantile(values.astype(np.float64), (0.25, 0.75))
+    return float((high - low) / DAY_US)
+
+
+def _commonest(codes: NDArray[np.int64], label: NDArray[np.int64], size: Floats) -> Floats:
+    """Share of each group's members with the group's commonest code; -1 is no code."""
+    best = np.zeros(len(size))
+    known = codes >= 0
+    if known.any():
+        width = int(codes.max()) + 1
+        cells, count = np.unique(label[known] * width + codes[known], return_counts=True)
+        np.maximum.at(best, cells // width, count.astype(np.float64))
+    return best / np.maximum(size, 1)
+
+
+def _extreme(pick: np.ufunc, values: NDArray[np.int64], label: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
+    known = values != NEVER
+    start = np.iinfo(np.int64).max if pick is np.minimum else np.iinfo(np.int64).min
+    out = np.full(groups, start, np.int64)
+    pick.at(out, label[known], values[known])
+    return np.where(out == start, NEVER, out)

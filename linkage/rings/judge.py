@@ -1,0 +1,222 @@
+"""From candidates to judged rings: the columns that the case keeps of a run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.candidates import Candidates
+from linkage.evidence import Weighed, group_evidence
+from linkage.model import LISTED_SCORE
+from linkage.rings.explain import Facts, Shared, doubts, why
+from linkage.rings.features import Features, measure
+from linkage.rings.identity import ring_ids
+from linkage.rings.members import CORE_BITS, bridges, confidence, owners
+from linkage.rings.profile import Profiles, profiles
+from linkage.rings.score import Scores, score
+
+Columns = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The result of a run, as columns; names are those of the case's tables, accounts and identifiers are indices.
+
+    Attributes:
+        rings: ring_id, rank, score, status, listed, accounts, exchanges, first, last, why, doubts, bits, factors.
+        members: ring_id, account, tier, confidence, bits.
+        evidence: ring_id, identifier, accounts, outsiders, bits.
+        owners: ring_id, account: possible victims, who are no members.
+    """
+
+    rings: Columns
+    members: Columns
+    evidence: Columns
+    owners: Columns
+
+
+def judge(
+    con: duckdb.DuckDBPyConnection,
+    weighed: Weighed,
+    candidates: Candidates,
+    *,
+    names: Sequence[str],
+    earlier: Mapping[str, Sequence[str]],
+    run: int,
+    min_accounts: int,
+) -> Judged:
+    """Judge all candidates.
+
+    Args:
+        con: the scratch database that `identify` filled.
+        weighed, candidates: what the earlier steps found.
+        names: the account ids, by index.
+        earlier: accounts of each ring of the run before, by ring id.
+        run: this run's number.
+        min_accounts: a candidate that loses a victim must still have so many.
+    """
+    candidates, victims = _without_owners(weighed, candidates, min_accounts)
+    people = profiles(con)
+    features = measure(weighed, candidates, people)
+    scores = score(features)
+    evidence = _evidence(weighed, candidates, features)
+    groups = _members_by_group(candidates.labels)
+    ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
+    owner_accounts = np.flatnonzero(victims >= 0)
+    return Judged(
+        rings=_rings(weighed, features, scores, evidence, ids, people, candidates.labels),
+        members=_members(weighed, candidates, ids),
+        evidence={"ring_id": ids[evidence.pop("group")], **evidence} if len(ids) else {"ring_id": ids, **evidence},
+        owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
+        if len(ids)
+        else {"ring_id": ids, "account": np.zeros(0, np.int32)},
+    )
+
+
+def _without_owners(
+    weighed: Weighed, candidates: Candidates, min_accounts: int
+) -> tuple[Candidates, NDArray[np.int64]]:
+    """Take possible victims out of their groups, where the group stays large enough.
+
+    Returns:
+        the candidates without them, and for each account the group that it is a victim of, or -1.
+    """
+    labels = candidates.labels
+    found = owners(weighed, candidates)
+    leaving = np.bincount(labels[found], minlength=int(labels.max(initial=-1)) + 1)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(leaving))
+    found &= np.where(labels >= 0, (sizes - leaving >= min_accounts)[labels] if len(sizes) else False, False)
+    victims = np.where(found, labels, -1)
+    remaining = np.where(found, -1, labels)
+    return replace(candidates, labels=remaining, evidence=group_evidence(weighed, remaining)), victims
+
+
+def _members_by_group(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    inside = np.flatnonzero(labels >= 0)
+    order = inside[np.argsort(labels[inside], kind="stable")]
+    if not len(order):
+        return []
+    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+
+
+def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_]) -> Columns:
+    inside = np.flatnonzero(candidates.labels >= 0)
+    net = candidates.evidence.net[inside]
+    tier = np.where(net >= CORE_BITS, "core", "likely").astype(object)
+    tier[bridges(weighed, candidates)[inside]] = "bridge"
+    return {
+        "ring_id": ids[candidates.labels[inside]] if len(ids) else ids,
+        "account": inside.astype(np.int32),
+        "tier": tier,
+        "confidence": confidence(net),
+        "bits": np.round(net, 4),
+    }
+
+
+def _evidence(weighed: Weighed, candidates: Candidates, features: Features) -> Columns:
+    """One row for each group and identifier that brings it bits; `bits` are those of an average member.
+
+    The bits of a group's rows add up to its mean net bits plus the prior.
+    """
+    s, labels, credit = weighed.sightings, candidates.labels, candidates.evidence.credit
+    brings = np.flatnonzero(credit > 0)
+    identifiers = max(len(s.kind), 1)
+    cells = labels[s.account[brings]] * identifiers + s.identifier[brings]
+    cell, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
+    group, identifier = cell // identifiers, cell % identifiers
+    bits = np.bincount(inverse, credit[brings], minlength=len(cell)) / np.maximum(features.size[group], 1)
+    holders = candidates.evidence.holders[brings][first].astype(np.int64)
+    kept = bits >= 0.005
+    return {
+        "group": group[kept],
+        "identifier": identifier[kept].astype(np.int32),
+        "accounts": holders[kept],
+        "outsiders": (s.degree[identifier] - holders)[kept] if len(cell) else holders,
+        "bits": np.round(bits[kept], 4),
+    }
+
+
+def _rings(
+    weighed: Weighed,
+    features: Features,
+    scores: Scores,
+    evidence: Columns,
+    ids: NDArray[np.object_],
+    people: Profiles,
+    labels: NDArray[np.int64],
+) -> Columns:
+    groups = len(ids)
+    banned = np.bincount(labels[labels >= 0], people.banned[labels >= 0], minlength=max(groups, 1))
+    lines = _shared_by_group(weighed, evidence, groups)
+    reasons, against, factors = [], [], []
+    for at in range(groups):
+        bits = {name: float(values[at]) for name, values in scores.factors.items()}
+        facts = _facts(features, at, int(banned[at]))
+        reasons.append(why(facts, lines[at], bits, explained=bool(scores.explained[at])))
+        against.append(doubts(facts, lines[at], bits))
+        factors.append(json.dumps({name: value for name, value in bits.items() if value}))
+    # An explained group is kept where it would have been listed but for the explanation.
+    unexplained = 1.0 / (1.0 + np.exp2(-sum(v for n, v in scores.factors.items() if n != "organisation")))
+    order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained))
+    rank = np.empty(groups, np.int64)
+    rank[order] = np.arange(1, groups + 1)
+    return {
+        "ring_id": ids,
+        "rank": rank,
+        "score": scores.score,
+        "status": np.where(scores.explained, "explained", "open").astype(object),
+        "listed": np.where(scores.explained, unexplained, scores.score) >= LISTED_SCORE,
+        "accounts": features.size.astype(np.int64),
+        "exchanges": features.exchanges,
+        "first": features.first,
+        "last": features.last,
+        "why": np.array(reasons, dtype=object),
+        "doubts": np.array(against, dtype=object),
+        "bits": np.round(features.net, 4),
+        "factors": np.array(factors, dtype=object),
+    }
+
+
+def _facts(features: Features, at: int, banned: int) -> Facts:
+    def known(values: NDArray[np.float64]) -> float | None:
+        return None if np.isnan(values[at]) else float(values[at])
+
+    return Facts(
+        size=int(features.size[at]),
+        own_prompts=known(features.own_prompts),
+        burst=float(features.burst[at]),
+        created_spread=known(features.created_spread),
+        banned=banned,
+        rhythm=known(features.rhythm),
+        age=known(features.age),
+        verified=float(features.verified[at]),
+    )
+
+
+def _shared_by_group(weighed: Weighed, evidence: Columns, groups: int) -> list[list[Shared]]:
+    kinds = weighed.sightings.kind[evidence["identifier"]]
+    rows = sorted(
+        zip(
+            evidence["group"].tolist(),
+            kinds.tolist(),
+            evidence["accounts"].tolist(),
+            evidence["outsiders"].tolist(),
+            evidence["bits"].tolist(),
+            strict=True,
+        )
+    )
+    out: list[list[Shared]] = [[] for _ in range(groups)]
+    for (group, kind), same in groupby(rows, key=lambda row: row[:2]):
+        values = list(same)
+        most = max(values, key=lambda row: (row[2], -row[3]))
+        name = weighed.sightings.kinds[kind]
+        out[group].append(Shared(name, len(values), most[2], most[3], sum(row[4] for row in values)))
+    for lines in out:
+        lines.sort(key=attrgetter("bits"), reverse=True)
+    return out

@@ -1,0 +1,154 @@
+"""How much a candidate group looks like one hand behind many accounts: factors in bits, added up.
+
+A linked group is not a ring yet: families, offices and friends share things too. The score starts from `BASE` bits
+(most linked groups are innocent), adds what speaks for coordination, subtracts what speaks for ordinary life, and
+
+    score = 1 / (1 + 2 ** -bits)
+
+Each factor is bounded, so none decides alone. A factor about which the exports say nothing is 0. Country, plan and free
+text never enter. The bounds are judgements, stated here; `docs/detection.md` gives the reasons.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.rings.features import Features
+
+Floats = NDArray[np.float64]
+
+BASE: Final = -3.0
+EXPLAINED_SHARE: Final = 0.8
+"""From this share of members in one verified organisation on, a group is `explained`."""
+
+
+@dataclass(frozen=True)
+class Factor:
+    """One reason.
+
+    Attributes:
+        name: as in `rings.factors`.
+        bits: from the features to float64[groups]; NaN becomes 0.
+    """
+
+    name: str
+    bits: Callable[[Features], Floats]
+
+
+def _between(values: Floats, low: float, high: float) -> Floats:
+    return np.clip(np.nan_to_num(values, nan=0.0), low, high)
+
+
+def _when(condition: NDArray[np.bool_], values: Floats | float) -> Floats:
+    return np.where(condition, values, 0.0)
+
+
+def _ties(f: Features) -> Floats:
+    return _between(f.net / 4, 0, 2.5)
+
+
+def _kinds(f: Features) -> Floats:
+    return _between(f.second / 3, 0, 3)
+
+
+def _costly(f: Features) -> Floats:
+    return f.costly * _between(np.log2(np.maximum(f.reach, 1) / 3), 0, 3)
+
+
+def _size(f: Features) -> Floats:
+    return _between(np.log2(np.maximum(f.size, 1) / 4) / 2, -0.5, 2)
+
+
+def _prompts(f: Features) -> Floats:
+    return _when(f.own_prompts >= 0.02, _between(4 * f.own_prompts + 0.5, 0, 3))
+
+
+def _bursts(f: Features) -> Floats:
+    return _between(3 * f.burst, 0, 3)
+
+
+def _sign_ups(f: Features) -> Floats:
+    close = np.log2((f.created_spread_all + 1) / (f.created_spread + 1)) / 2
+    return _between(close, 0, 2)
+
+
+def _banned(f: Features) -> Floats:
+    return _when(f.banned * f.size >= 1, _between(np.log2((f.banned + 0.02) / (f.banned_all + 0.02)) / 2, 0, 2))
+
+
+def _round_the_clock(f: Features) -> Floats:
+    return _between((0.2 - f.rhythm) * 10, 0, 1)
+
+
+def _network_only(f: Features) -> Floats:
+    return _when((f.beyond_network < 1) & (f.burst < 0.5), -4.0)
+
+
+def _daily_rhythm(f: Features) -> Floats:
+    return -_between((f.rhythm - 0.3) * 6, 0, 1.5)
+
+
+def _own_words(f: Features) -> Floats:
+    # Every account writes its own prompts, and next to none is the group's own.
+    return -_when(f.own_prompts < 0.02, _between(1.5 - 10 * np.nan_to_num(f.own_prompts), 0, 1.5))
+
+
+def _tenure(f: Features) -> Floats:
+    long = (f.age > 180) & (f.created_spread > f.created_spread_all / 3)
+    return _when(long, -1.5)
+
+
+def _household(f: Features) -> Floats:
+    few = (f.size <= 5) & (f.same_network >= 0.99) & (f.burst == 0) & ~(f.own_prompts >= 0.02)
+    return _when(few, -2.0)
+
+
+def _organisation(f: Features) -> Floats:
+    return _when(f.verified >= EXPLAINED_SHARE, -4.0)
+
+
+FACTORS: Final = (
+    Factor("ties", _ties),
+    Factor("kinds", _kinds),
+    Factor("costly", _costly),
+    Factor("size", _size),
+    Factor("prompts", _prompts),
+    Factor("bursts", _bursts),
+    Factor("sign_ups", _sign_ups),
+    Factor("banned", _banned),
+    Factor("round_the_clock", _round_the_clock),
+    Factor("network_only", _network_only),
+    Factor("daily_rhythm", _daily_rhythm),
+    Factor("own_words", _own_words),
+    Factor("tenure", _tenure),
+    Factor("household", _household),
+    Factor("organisation", _organisation),
+)
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One entry a group.
+
+    Attributes:
+        score: float64[groups], 0 to 1, rounded to 4 digits.
+        factors: name to float64[groups] bits, rounded to 2 digits, `base` first.
+        explained: bool[groups], linked, but explained by one verified organisation.
+    """
+
+    score: Floats
+    factors: dict[str, Floats]
+    explained: NDArray[np.bool_]
+
+
+def score(features: Features) -> Scores:
+    """Score all groups."""
+    factors = {"base": np.full(len(features.size), BASE)}
+    for factor in FACTORS:
+        factors[factor.name] = np.round(factor.bits(features), 2)
+    bits = np.sum(list(factors.values()), axis=0)
+    explained = (features.verified >= EXPLAINED_SHARE) & ~(features.burst >= 0.5)
+    return Scores(np.round(1.0 / (1.0 + np.exp2(-bits)), 4), factors, explained)

@@ -1,0 +1,166 @@
+"""The formulas of `linkage.evidence`, against oracles and as properties."""
+
+import math
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linkage.evidence import PARTNERS, group_evidence, hubs, pair_edges, pair_prior, saturate, weigh
+from linkage.evidence.weights import POPULATION_FLOOR
+from linkage.model import kind_of
+from linkage.why import add_up
+from tests.cases import sightings
+
+KINDS = ("payment", "device", "ip", "ip_net", "prompt", "user_agent", "tax_id")
+
+rows = st.lists(
+    st.tuples(st.sampled_from("abcdefgh"), st.sampled_from(KINDS), st.sampled_from(["1", "2", "3"])),
+    min_size=1,
+    max_size=40,
+    unique=True,
+)
+
+
+def pair_bits(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[tuple[int, int], float]:  # type: ignore[type-arg]
+    return {(int(a), int(b)): float(w) for a, b, w in zip(*found, strict=True)}
+
+
+def test_sharing_one_value_is_worth_the_prior_at_reliability_times_partners_accounts() -> None:
+    partners = int(kind_of("device").reliability * PARTNERS)
+    weighed = weigh(sightings([(f"a{n:03}", "device", "d") for n in range(partners)]))
+    assert weighed.bits[0] == pytest.approx(pair_prior(weighed.population))
+
+
+@given(rows, st.lists(st.integers(1, 1000), min_size=40, max_size=40))
+@settings(deadline=None, max_examples=60)
+def test_the_pair_kernel_agrees_with_the_plain_sum_that_why_shows(
+    seen: list[tuple[str, str, str]], counts: list[int]
+) -> None:
+    s = sightings(seen, counts[: len(seen)])
+    weighed = weigh(s)
+    kernel = pair_bits(pair_edges(weighed, hub_degree=100))
+    worth = {
+        (int(a), int(i)): float(weighed.bits[i] * h)
+        for a, i, h in zip(s.account, s.identifier, weighed.habit, strict=True)
+    }
+    for a, b in combinations(range(s.accounts), 2):
+        shared = [
+            (s.kinds[s.kind[i]], str(i), None, 2, min(worth[a, i], worth[b, i]))
+            for i in range(len(s.kind))
+            if (a, i) in worth and (b, i) in worth
+        ]
+        assert kernel.get((a, b), 0.0) == pytest.approx(add_up(shared)[1])
+
+
+@given(st.lists(st.floats(0.01, 40), min_size=1, max_size=8), st.floats(0.01, 40))
+def test_one_more_value_of_a_kind_never_lowers_and_never_doubles(bits: list[float], more: float) -> None:
+    before, after = (saturate(max(values), sum(values)) for values in (bits, [*bits, more]))
+    assert after >= before - 1e-9
+    assert max(bits) - 1e-9 <= before <= 2 * max(bits)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(KINDS), st.sampled_from(["x", "y"]), st.just(None), st.just(2), st.floats(0, 30)),
+        min_size=1,
+        max_size=8,
+    ),
+    st.sampled_from(KINDS),
+    st.floats(0, 30),
+)
+def test_one_more_shared_identifier_never_lowers_a_pairs_bits(
+    shared: list[tuple[str, str, None, int, float]], kind: str, bits: float
+) -> None:
+    assert add_up([*shared, (kind, "z", None, 2, bits)])[1] >= add_up(list(shared))[1] - 1e-9
+
+
+def test_what_anyone_can_fake_links_nobody_by_itself_and_at_most_doubles_the_rest() -> None:
+    faked = [("a", "prompt", "p"), ("b", "prompt", "p"), ("a", "user_agent", "u"), ("b", "user_agent", "u")]
+    assert pair_bits(pair_edges(weigh(sightings(faked)), 100)) == {}
+    firm = [("a", "ip", "1"), ("b", "ip", "1")]
+    alone = pair_bits(pair_edges(weigh(sightings(firm)), 100))[0, 1]
+    both = pair_bits(pair_edges(weigh(sightings(faked + firm)), 100))[0, 1]
+    assert alone < both <= 2 * alone
+
+
+def test_a_network_never_adds_to_its_own_address() -> None:
+    address = [("a", "ip", "8.8.8.8"), ("b", "ip", "8.8.8.8")]
+    network = [("a", "ip_net", "8.8.8.0/24"), ("b", "ip_net", "8.8.8.0/24")]
+    with_network = pair_bits(pair_edges(weigh(sightings(address + network)), 100))
+    assert with_network == pair_bits(pair_edges(weigh(sightings(address)), 100))
+    assert 0 < pair_bits(pair_edges(weigh(sightings(network)), 100))[0, 1] < with_network[0, 1]
+
+
+def test_a_brush_carries_less_than_a_habit() -> None:
+    seen = [("a", "ip", "1"), ("b", "ip", "1"), ("a", "ip", "2"), ("c", "ip", "2")]
+    weighed = weigh(sightings(seen, [10_000, 5, 1, 5]))
+    edges = pair_bits(pair_edges(weighed, 100))
+    assert edges[0, 2] < 0.1 * edges[0, 1]
+
+
+def test_accounts_that_share_nothing_change_no_weight() -> None:
+    ring = [(f"a{n}", "payment", "card") for n in range(4)]
+    loners = [(f"z{n}", "device", f"own{n}") for n in range(500)]
+    few, many = weigh(sightings(ring)), weigh(sightings(ring + loners))
+    assert few.population == many.population == POPULATION_FLOOR
+    assert pair_bits(pair_edges(few, 100)) == pair_bits(pair_edges(many, 100))
+
+
+def test_a_hub_forms_no_clique_but_ties_its_holders_loosely_and_stands_in_the_ledger() -> None:
+    weighed = weigh(sightings([(f"a{n:04}", "ip", "nat") for n in range(500)]))
+    edges = pair_bits(pair_edges(weighed, hub_degree=100))
+    assert 0 < len(edges) <= 500 * 6
+    (line,) = hubs(weighed, 100)
+    assert (line.accounts, line.pairs_spared) == (500, 500 * 499 // 2)
+    assert line.bits_alone < 0
+    assert hubs(weighed, 500) == []
+
+
+@given(rows, st.lists(st.integers(-1, 2), min_size=8, max_size=8), st.lists(st.integers(1, 50), min_size=40, max_size=40))
+@settings(deadline=None, max_examples=60)
+def test_group_evidence_agrees_with_the_formula_written_out(
+    seen: list[tuple[str, str, str]], groups: list[int], counts: list[int]
+) -> None:
+    s = sightings(seen, counts[: len(seen)])
+    weighed = weigh(s)
+    labels = np.array(groups[: s.accounts], dtype=np.int64)
+    found = group_evidence(weighed, labels)
+    for account in range(s.accounts):
+        assert found.net[account] == pytest.approx(_net(weighed, labels, account))
+    inside = labels >= 0
+    credits = np.bincount(s.account, found.credit, minlength=s.accounts) if len(s.account) else np.zeros(s.accounts)
+    sizes = np.bincount(labels[inside], minlength=3) if inside.any() else np.zeros(3)
+    prior = np.log2(weighed.population / (PARTNERS + sizes[np.maximum(labels, 0)]))
+    assert credits[inside] == pytest.approx((found.net + prior)[inside])
+
+
+def _net(weighed: object, labels: np.ndarray, account: int) -> float:  # type: ignore[type-arg]
+    s = weighed.sightings  # type: ignore[attr-defined]
+    if labels[account] < 0:
+        return 0.0
+    members = set(np.flatnonzero(labels == labels[account]).tolist())
+    holders: dict[int, set[int]] = {}
+    for a, i in zip(s.account.tolist(), s.identifier.tolist(), strict=True):
+        holders.setdefault(i, set()).add(a)
+    facts: dict[str, list[float]] = {}
+    for at, (a, i) in enumerate(zip(s.account.tolist(), s.identifier.tolist(), strict=True)):
+        others = len(holders[i] & members) - 1
+        if a != account or others < 1:
+            continue
+        kind = s.kinds[s.kind[i]]
+        ratio = kind_of(kind).reliability * others / (len(holders[i]) - 1) * weighed.population / len(members)  # type: ignore[attr-defined]
+        fact = weighed.habit[at] * math.log2(ratio)  # type: ignore[attr-defined]
+        if fact > 0:
+            facts.setdefault(kind, []).append(fact)
+    worth = {kind: saturate(max(values), sum(values)) for kind, values in facts.items()}
+    hard = soft = 0.0
+    for family in {kind_of(kind).family for kind in worth}:
+        firm = [w for k, w in worth.items() if kind_of(k).family == family and not kind_of(k).fakeable]
+        faked = [w for k, w in worth.items() if kind_of(k).family == family and kind_of(k).fakeable]
+        hard += max(firm, default=0.0)
+        soft += max(0.0, max(faked, default=0.0) - max(firm, default=0.0))
+    prior = math.log2(weighed.population / (PARTNERS + len(members)))  # type: ignore[attr-defined]
+    return hard + min(hard, soft) - prior
