@@ -119,7 +119,9 @@ def test_a_hub_forms_no_clique_but_ties_its_holders_loosely_and_stands_in_the_le
     assert hubs(weighed, 500) == []
 
 
-@given(rows, st.lists(st.integers(-1, 2), min_size=8, max_size=8), st.lists(st.integers(1, 50), min_size=40, max_size=40))
+@given(
+    rows, st.lists(st.integers(-1, 2), min_size=8, max_size=8), st.lists(st.integers(1, 50), min_size=40, max_size=40)
+)
 @settings(deadline=None, max_examples=60)
 def test_group_evidence_agrees_with_the_formula_written_out(
     seen: list[tuple[str, str, str]], groups: list[int], counts: list[int]

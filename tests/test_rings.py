@@ -1,0 +1,136 @@
+"""Ring ids, scores and sentences."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linkage.rings.explain import Facts, Shared, doubts, why
+from linkage.rings.features import Features
+from linkage.rings.identity import ring_ids
+from linkage.rings.profile import daily_rhythm
+from linkage.rings.score import BASE, FACTORS, score
+
+partitions = st.lists(st.integers(0, 4), min_size=1, max_size=20).map(
+    lambda labels: [[f"a{at}" for at, label in enumerate(labels) if label == group] for group in sorted(set(labels))]
+)
+
+
+@given(partitions, partitions)
+def test_ring_ids_are_unique_repeatable_and_inherited_at_most_once(
+    before: list[list[str]], after: list[list[str]]
+) -> None:
+    first = ring_ids(before, {}, 1)
+    earlier = dict(zip(first, before, strict=True))
+    second = ring_ids(after, earlier, 2)
+    assert second == ring_ids(after, earlier, 2)
+    assert len(set(second)) == len(after)
+    for ring_id, accounts in zip(second, after, strict=True):
+        if ring_id in earlier:
+            common = len(set(accounts) & set(earlier[ring_id]))
+            assert common >= min(len(accounts), len(earlier[ring_id])) / 2
+
+
+def test_the_same_accounts_in_another_run_get_another_id_when_nothing_is_inherited() -> None:
+    assert ring_ids([["a", "b"]], {}, 1) != ring_ids([["a", "b"]], {}, 2)
+    assert ring_ids([["ab", "c"]], {}, 1) != ring_ids([["a", "bc"]], {}, 1)
+    assert ring_ids([["b", "a"]], {}, 1) == ring_ids([["a", "b"]], {}, 1)
+
+
+def features(**known: float) -> Features:
+    """One group of 10 accounts about which nothing is known but `known`."""
+    values: dict[str, object] = {}
+    for field in fields(Features):
+        empty = 0.0 if field.name in ("net", "second", "costly", "burst", "verified", "banned") else np.nan
+        values[field.name] = np.array([known.get(field.name, empty)])
+    values["size"] = np.array([known.get("size", 10.0)])
+    values["created_spread_all"] = known.get("created_spread_all", 200.0)
+    values["banned_all"] = known.get("banned_all", 0.01)
+    return Features(**values)  # type: ignore[arg-type]
+
+
+def test_a_group_about_which_nothing_is_known_scores_below_the_line() -> None:
+    scores = score(features())
+    assert scores.factors["base"][0] == BASE
+    assert scores.score[0] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("factor", "more"),
+    [
+        ("ties", {"net": 8.0}),
+        ("kinds", {"second": 6.0}),
+        ("costly", {"costly": 1.0, "reach": 10.0}),
+        ("size", {"size": 40.0}),
+        ("prompts", {"own_prompts": 0.4}),
+        ("bursts", {"burst": 0.7}),
+        ("sign_ups", {"created_spread": 1.0}),
+        ("banned", {"banned": 0.5}),
+        ("round_the_clock", {"rhythm": 0.02}),
+    ],
+)
+def test_what_speaks_for_a_ring_raises_its_score(factor: str, more: dict[str, float]) -> None:
+    scores = score(features(**more))
+    assert scores.factors[factor][0] > 0
+    assert scores.score[0] > score(features()).score[0]
+
+
+@pytest.mark.parametrize(
+    ("factor", "more"),
+    [
+        ("network_only", {"beyond_network": 0.0}),
+        ("daily_rhythm", {"rhythm": 0.7}),
+        ("own_words", {"own_prompts": 0.0}),
+        ("tenure", {"age": 400.0, "created_spread": 150.0}),
+        ("household", {"size": 4.0, "same_network": 1.0}),
+        ("organisation", {"verified": 0.9}),
+    ],
+)
+def test_what_speaks_against_a_ring_lowers_its_score(factor: str, more: dict[str, float]) -> None:
+    scores = score(features(**more))
+    assert scores.factors[factor][0] < 0
+    assert scores.score[0] < score(features(size=more.get("size", 10.0))).score[0]
+
+
+def test_every_factor_is_bounded_and_named_once() -> None:
+    names = [factor.name for factor in FACTORS]
+    assert len(set(names)) == len(names)
+    for extreme in (-1e9, 0.0, 1e9):
+        shares = {"costly", "burst", "banned", "verified", "own_prompts", "rhythm"}
+        known = {f.name: float(np.clip(extreme, 0, 1)) if f.name in shares else extreme for f in fields(Features)}
+        for factor in FACTORS:
+            with np.errstate(all="ignore"):
+                assert abs(factor.bits(features(**known))[0]) <= 4
+
+
+@given(st.lists(st.integers(0, 50), min_size=8, max_size=8), st.integers(0, 7))
+def test_turning_the_clock_changes_no_rhythm(counts: list[int], hours: int) -> None:
+    plain = np.array([counts], dtype=np.float64)
+    assert daily_rhythm(np.roll(plain, hours, axis=1)) == pytest.approx(daily_rhythm(plain), nan_ok=True)
+
+
+def facts(**known: object) -> Facts:
+    base: dict[str, object] = {
+        "size": 7, "own_prompts": None, "burst": 0.0, "created_spread": None, "banned": 0, "rhythm": None, "age": None,
+        "verified": 0.0,
+    }  # fmt: skip
+    return Facts(**{**base, **known})  # type: ignore[arg-type]
+
+
+def test_why_reads_like_a_sentence_and_starts_with_the_strongest_tie() -> None:
+    shared = [Shared("device", 1, 7, 0, 4.0), Shared("payment", 3, 5, 2, 9.0), Shared("ip_net", 2, 3, 0, 0.01)]
+    text = why(facts(own_prompts=0.62, banned=2), shared, {"prompts": 3.0, "banned": 1.0}, explained=False)
+    assert text == (
+        "7 accounts share 3 payment methods (one at 5 of them) and one device (7 of them). "
+        "62% of their prompts are shared among them and rare elsewhere and 2 of them are banned or suspended already."
+    )
+
+
+def test_doubts_are_empty_when_nothing_speaks_for_innocence() -> None:
+    assert doubts(facts(), [Shared("payment", 3, 5, 2, 9.0)], {"kinds": 1.0}) == ""
+    text = doubts(facts(), [Shared("ip", 1, 5, 60, 9.0)], {"network_only": -4.0, "daily_rhythm": -1.0})
+    assert text.startswith("They share nothing but addresses")
+    assert "daily rhythm" in text
+    assert "outside" in text
