@@ -5,9 +5,10 @@
    its pairs, more bits than two strangers need.
 3. No single gamma serves rings of 3 and of 20,000. Lower it step by step (`RUNGS`); the communities of a lower gamma
    are unions of those of a higher one.
-4. At each step a piece joins its union only if the union ties the piece's own accounts better than they were tied
-   before (`evidence.group_evidence`). A ring behind a campus address stays itself: the campus would only dilute it.
-   A pool of 500 weak addresses becomes one group, since each piece is better explained by the whole.
+4. At each step a piece joins its union only if the union explains more of what the piece's own accounts share than
+   the piece alone does, and still ties them (`evidence.group_evidence`). A ring behind a campus address stays itself:
+   in the campus its card is diluted and nothing is gained. A pool of 500 weak addresses becomes one group: each
+   piece alone leaves most of its shared addresses unexplained.
 5. Accounts that are left over join the group that explains them, and members whose ties do not beat the prior leave.
 """
 
@@ -91,11 +92,11 @@ def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
     """Step 4: climb the ladder, a piece at a time."""
     labels = levels[0]
     for level in levels[1:]:
-        tied = np.maximum(group_evidence(weighed, labels).net, 0.0)
-        tied_in_union = np.maximum(group_evidence(weighed, level).net, 0.0)
+        alone, union = group_evidence(weighed, labels), group_evidence(weighed, level)
         pieces = int(labels.max()) + 1
-        gain = np.bincount(labels, tied_in_union - tied, minlength=pieces)
-        joins = gain[labels] > 1e-9
+        gain = np.bincount(labels, union.explained - alone.explained, minlength=pieces)
+        tied = np.bincount(labels, union.net, minlength=pieces)
+        joins = (gain[labels] > 1e-9) & (tied[labels] > 0)
         # Labels of unions follow those of the pieces that stay as they are.
         labels = _numbered(np.where(joins, level + pieces, labels))
     return labels

@@ -28,82 +28,125 @@ BURST_SURPRISE: Final = 1e-9
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
 
-# Every place where a value is seen: (kind, value, account, count, first, last), values of one table grouped once.
+# Accounts are numbered in the order of their ids, so that neither file order nor threads change anything.
+_IDS: Final = """
+CREATE TABLE people AS SELECT * FROM kase.accounts;
+CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1)::INTEGER AS account FROM (
+    SELECT account_id FROM people UNION SELECT account_id FROM kase.payments UNION SELECT account_id FROM kase.logins
+    UNION SELECT account_id FROM kase.exchanges UNION SELECT account_id FROM kase.identifiers
+    UNION SELECT account_id FROM kase.links UNION SELECT other_account_id FROM kase.links);
+"""
+
+# Every place where a value is seen: (account, kind, value, label, ip_net, n, first_at, last_at).
 _SEEN: Final = """
 CREATE TABLE events AS
-SELECT account_id, ip, ip_net, device_id, user_agent, NULL::VARCHAR AS prompt, count(*) AS n, min("at") AS first_at,
-    max("at") AS last_at
-FROM kase.logins GROUP BY ALL
+SELECT account, ip, ip_net, device_id, user_agent, prompt_fingerprint AS prompt, "at"
+FROM kase.exchanges JOIN ids USING (account_id)
 UNION ALL
-SELECT account_id, ip, ip_net, device_id, user_agent, prompt_fingerprint, count(*), min("at"), max("at")
-FROM kase.exchanges GROUP BY ALL;
+SELECT account, ip, ip_net, device_id, user_agent, NULL, "at" FROM kase.logins JOIN ids USING (account_id);
 
 CREATE TABLE seen AS
-SELECT account_id, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
+SELECT account, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
     count(*) AS n, min(added_at) AS first_at, max(added_at) AS last_at
-FROM kase.payments GROUP BY ALL
+FROM kase.payments JOIN ids USING (account_id) GROUP BY account, payment_id
 UNION ALL
-SELECT account_id, 'ip', ip, NULL, ip_net, sum(n)::BIGINT, min(first_at), max(last_at)
-FROM events WHERE ip IS NOT NULL GROUP BY account_id, ip, ip_net
+SELECT account, 'ip', ip, NULL, any_value(ip_net), count(*), min("at"), max("at")
+FROM events WHERE ip IS NOT NULL GROUP BY account, ip
 UNION ALL
-SELECT account_id, 'device', device_id, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
-FROM events WHERE device_id IS NOT NULL GROUP BY account_id, device_id
+SELECT account, 'device', device_id, NULL, NULL, count(*), min("at"), max("at")
+FROM events WHERE device_id IS NOT NULL GROUP BY account, device_id
 UNION ALL
-SELECT account_id, 'user_agent', user_agent, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
-FROM events WHERE user_agent IS NOT NULL GROUP BY account_id, user_agent
+SELECT account, 'user_agent', user_agent, NULL, NULL, count(*), min("at"), max("at")
+FROM events WHERE user_agent IS NOT NULL GROUP BY account, user_agent
 UNION ALL
-SELECT account_id, 'prompt', prompt, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
-FROM events WHERE prompt IS NOT NULL GROUP BY account_id, prompt
+SELECT account, 'prompt', prompt, NULL, NULL, count(*), min("at"), max("at")
+FROM events WHERE prompt IS NOT NULL GROUP BY account, prompt
 UNION ALL
-SELECT account_id, 'email', email, email_label, NULL, 1, created_at, created_at FROM people WHERE email IS NOT NULL
+SELECT account, 'email', email, email_label, NULL, 1, created_at, created_at
+FROM people JOIN ids USING (account_id) WHERE email IS NOT NULL
 UNION ALL
-SELECT account_id, 'email_domain', email_domain, NULL, NULL, 1, created_at, created_at
-FROM people WHERE email_domain IS NOT NULL
+SELECT account, 'email_domain', email_domain, NULL, NULL, 1, created_at, created_at
+FROM people JOIN ids USING (account_id) WHERE email_domain IS NOT NULL
 UNION ALL
-SELECT account_id, 'phone', phone, phone_label, NULL, 1, created_at, created_at FROM people WHERE phone IS NOT NULL
+SELECT account, 'phone', phone, phone_label, NULL, 1, created_at, created_at
+FROM people JOIN ids USING (account_id) WHERE phone IS NOT NULL
 UNION ALL
-SELECT account_id, 'org', org_id, NULL, NULL, 1, created_at, created_at FROM people WHERE org_id IS NOT NULL
+SELECT account, 'org', org_id, NULL, NULL, 1, created_at, created_at
+FROM people JOIN ids USING (account_id) WHERE org_id IS NOT NULL
 UNION ALL
-SELECT account_id, kind, value, any_value(label), any_value(ip_net), count(*), min("at"), max("at")
-FROM kase.identifiers GROUP BY account_id, kind, value
+SELECT account, kind, value, max(label), max(ip_net), count(*), min("at"), max("at")
+FROM kase.identifiers JOIN ids USING (account_id) GROUP BY account, kind, value
 UNION ALL
 -- A tie makes the other account an identifier: whoever is tied to it has it, and it has itself.
-SELECT account_id, 'link:' || lower(kind), hub, NULL, NULL, count(*), min("at"), max("at")
+SELECT account, 'link:' || lower(kind), hub, NULL, NULL, count(*), min("at"), max("at")
 FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
     UNION ALL SELECT other_account_id, account_id, kind, "at" FROM kase.links
     UNION ALL SELECT account_id, account_id, kind, "at" FROM kase.links
-    UNION ALL SELECT other_account_id, other_account_id, kind, "at" FROM kase.links)
-GROUP BY account_id, hub, kind;
+    UNION ALL SELECT other_account_id, other_account_id, kind, "at" FROM kase.links) JOIN ids USING (account_id)
+GROUP BY account, hub, kind;
 """
 
 _BURSTS: Final = """
 CREATE TABLE popular AS
-SELECT prompt, sum(n) AS uses, count(DISTINCT account_id) AS accounts FROM events
-WHERE prompt IS NOT NULL GROUP BY prompt HAVING count(DISTINCT account_id) >= 3;
+SELECT value AS prompt, sum(n) AS uses FROM seen WHERE kind = 'prompt' GROUP BY value HAVING count(*) >= 3;
 
 CREATE TABLE windows AS
-SELECT e.prompt_fingerprint AS prompt, time_bucket(INTERVAL {minutes} MINUTE, e."at") AS slot,
-    count(DISTINCT e.account_id) AS accounts, any_value(p.uses) AS uses
-FROM kase.exchanges e JOIN popular p ON p.prompt = e.prompt_fingerprint
-GROUP BY ALL HAVING count(DISTINCT e.account_id) >= 3;
+SELECT prompt, time_bucket(INTERVAL {minutes} MINUTE, e."at") AS slot, count(DISTINCT account) AS accounts,
+    any_value(p.uses) AS uses
+FROM events e JOIN popular p USING (prompt) GROUP BY ALL HAVING count(DISTINCT account) >= 3;
 """
 
 _BURST_SIGHTINGS: Final = """
 INSERT INTO seen
 WITH numbered AS (SELECT *, row_number() OVER (ORDER BY prompt, slot) - 1 AS row FROM windows),
 bursts AS (SELECT prompt, slot FROM numbered JOIN burst_rows USING (row))
-SELECT e.account_id, 'burst', b.prompt || ' @ ' || strftime(b.slot, '%Y-%m-%dT%H:%MZ'), NULL, NULL, count(*),
-    min(e."at"), max(e."at")
-FROM kase.exchanges e JOIN bursts b ON e.prompt_fingerprint = b.prompt
-    AND time_bucket(INTERVAL {minutes} MINUTE, e."at") = b.slot
+SELECT account, 'burst', prompt || ' @ ' || strftime(b.slot, '%Y-%m-%dT%H:%MZ'), NULL, NULL, count(*), min(e."at"),
+    max(e."at")
+FROM events e JOIN bursts b USING (prompt) WHERE time_bucket(INTERVAL {minutes} MINUTE, e."at") = b.slot
 GROUP BY ALL;
 """
 
-_FACTS: Final = """
+# People sleep: how an account's exchanges spread over the day tells it from a script.
+_ACTIVITY: Final = """
 CREATE TABLE activity AS
-SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
-    count(prompt_fingerprint) AS prompts, count(DISTINCT prompt_fingerprint) AS distinct_prompts, {buckets}
-FROM kase.exchanges GROUP BY account_id;
+WITH prompts AS (SELECT account, count(*) AS distinct_prompts FROM seen WHERE kind = 'prompt' GROUP BY account),
+timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
+    count(prompt_fingerprint) AS prompts, {buckets}
+    FROM kase.exchanges GROUP BY account_id)
+SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
+FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
+"""
+
+# The network of an address: derived, unless ingest had to before it hashed the address.
+_NETWORKS: Final = r"""
+CREATE TABLE nets AS SELECT value, net, is_private(net) AS private FROM (
+    SELECT value, CASE WHEN max(ip_net) IS NOT NULL THEN max(ip_net)
+        WHEN contains(value, ':') THEN net_of(value)
+        ELSE regexp_replace(value, '\d+$', '0/24') END AS net
+    FROM seen WHERE kind = 'ip' GROUP BY value);
+"""
+
+_NETWORK_SIGHTINGS: Final = """
+INSERT INTO seen
+SELECT account, 'ip_net', net, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
+FROM seen JOIN nets USING (value) WHERE kind = 'ip' GROUP BY account, net;
+"""
+
+_SIGHTINGS: Final = """
+CREATE TABLE shared AS
+SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
+    SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
+    GROUP BY kind, value HAVING min(account) <> max(account));
+
+CREATE TABLE sightings AS
+WITH most AS (SELECT account, kind, max(n) AS most FROM seen GROUP BY account, kind)
+SELECT s.account, h.identifier, sum(s.n)::BIGINT AS count, greatest(sum(s.n), max(m.most))::BIGINT AS most,
+    min(s.first_at) AS first_at, max(s.last_at) AS last_at
+FROM seen s JOIN shared h USING (kind, value) JOIN most m ON m.account = s.account AND m.kind = s.kind
+GROUP BY s.account, h.identifier ORDER BY h.identifier, s.account;
+
+DROP TABLE seen;
+DROP TABLE events;
 """
 
 
@@ -149,9 +192,9 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
-        _add_bursts(con)
+    _add_bursts(con)
     _add_networks(con, keep_private=keep_private)
-    _number(con)
+    con.execute(_SIGHTINGS)
     return _arrays(con)
 
 
@@ -161,13 +204,13 @@ def _keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _read(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute(_IDS)
+    con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
     buckets = ", ".join(
         f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in range(RHYTHM_BUCKETS)
     )
-    con.execute(_FACTS.format(buckets=buckets))
-    con.execute("CREATE TABLE people AS SELECT * FROM kase.accounts")
-    con.execute(_SEEN)
+    con.execute(_ACTIVITY.format(buckets=buckets))
 
 
 def _add_bursts(con: duckdb.DuckDBPyConnection) -> None:
@@ -191,39 +234,10 @@ def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None
     """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them."""
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
-    con.execute(
-        """CREATE TABLE nets AS
-        SELECT value, net, is_private(net) AS private FROM
-        (SELECT value, coalesce(any_value(ip_net), net_of(value)) AS net FROM seen WHERE kind = 'ip' GROUP BY value)"""
-    )
+    con.execute(_NETWORKS)
     if not keep_private:
         con.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
-    con.execute(
-        """INSERT INTO seen
-        SELECT account_id, 'ip_net', net, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
-        FROM seen JOIN nets USING (value) WHERE kind = 'ip' GROUP BY account_id, net"""
-    )
-
-
-def _number(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute(
-        """
-        CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1)::INTEGER AS account
-        FROM (SELECT account_id FROM seen UNION SELECT account_id FROM people UNION SELECT account_id FROM activity);
-        CREATE TABLE shared AS
-        SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
-            SELECT kind, value, max(label) AS label, count(DISTINCT account_id) AS accounts FROM seen
-            GROUP BY kind, value HAVING count(DISTINCT account_id) >= 2);
-        CREATE TABLE sightings AS
-        WITH merged AS (SELECT account_id, kind, value, sum(n)::BIGINT AS n, min(first_at) AS first_at,
-            max(last_at) AS last_at FROM seen GROUP BY account_id, kind, value),
-        spread AS (SELECT *, max(n) OVER (PARTITION BY account_id, kind) AS most FROM merged)
-        SELECT i.account, s.identifier, m.n AS count, m.most, m.first_at, m.last_at
-        FROM spread m JOIN shared s USING (kind, value) JOIN ids i USING (account_id)
-        ORDER BY s.identifier, i.account;
-        DROP TABLE seen; DROP TABLE events;
-        """
-    )
+    con.execute(_NETWORK_SIGHTINGS)
 
 
 def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:

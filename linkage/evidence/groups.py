@@ -27,6 +27,8 @@ class GroupEvidence:
 
     Attributes:
         net: float64[A], bits beyond the prior; 0 for accounts in no group.
+        explained: float64[A], bits of all facts without saturation: how much of what the account shares with anybody
+            the group accounts for. It compares groups, and says nothing of how sure a membership is.
         families: float64[A, F], bits of each family's strongest kind, before the fakeable ones are capped.
         holders: int32[S], for each sighting the members of the account's group that have the identifier.
         credit: float64[S], the part of the account's bits that each sighting brings. Over an account's sightings the
@@ -34,6 +36,7 @@ class GroupEvidence:
     """
 
     net: NDArray[np.float64]
+    explained: NDArray[np.float64]
     families: NDArray[np.float64]
     holders: NDArray[np.int32]
     credit: NDArray[np.float64]
@@ -50,7 +53,7 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     groups = int(labels.max()) + 1 if len(labels) else 0
     sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
     holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
-    net, families, credit = _net(
+    net, explained, families, credit = _net(
         weighed.by_account,
         weighed.account_order,
         weighed.by_identifier,
@@ -67,7 +70,7 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         weighed.population,
         PARTNERS,
     )
-    return GroupEvidence(net, families, holders, credit)
+    return GroupEvidence(net, explained, families, holders, credit)
 
 
 @nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
@@ -93,7 +96,8 @@ def _net(  # type: ignore[no-untyped-def]
     holders, population, partners,
 ):  # fmt: skip
     n = len(by_account) - 1
-    net, bits, credit = np.zeros(n), np.zeros((n, families)), np.zeros(len(identifier))
+    net, explained = np.zeros(n), np.zeros(n)
+    bits, credit = np.zeros((n, families)), np.zeros(len(identifier))
     worth, facts = np.zeros(len(family)), np.zeros(len(family))
     hard_kind, soft_kind = np.full(families, -1), np.full(families, -1)
     for a in range(n):
@@ -125,8 +129,12 @@ def _net(  # type: ignore[no-untyped-def]
                 best = soft_kind if fakeable[k] else hard_kind
                 if best[family[k]] < 0 or worth[k] > worth[best[family[k]]]:
                     best[family[k]] = k
-        hard = soft = 0.0
+        hard = soft = hard_all = soft_all = 0.0
         for f in range(families):
+            hard_sum = facts[hard_kind[f]] if hard_kind[f] >= 0 else 0.0
+            hard_all += hard_sum
+            if soft_kind[f] >= 0:
+                soft_all += max(0.0, facts[soft_kind[f]] - hard_sum)
             hard_best = worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0
             soft_best = worth[soft_kind[f]] if soft_kind[f] >= 0 else 0.0
             bits[a, f] = max(hard_best, soft_best)
@@ -134,6 +142,7 @@ def _net(  # type: ignore[no-untyped-def]
             # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
             soft += max(0.0, soft_best - hard_best)
         net[a] = hard + min(hard, soft) - np.log2(population / (partners + s))
+        explained[a] = hard_all + min(hard_all, soft_all)
         cap = min(hard, soft) / soft if soft > 0.0 else 0.0
         for at in range(by_account[a], by_account[a + 1]):
             here = order[at]
@@ -148,4 +157,4 @@ def _net(  # type: ignore[no-untyped-def]
                 more = worth[k] - (worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0)
                 part = max(0.0, more) * cap
             credit[here] *= part / facts[k]
-    return net, bits, credit
+    return net, explained, bits, credit

@@ -130,15 +130,17 @@ def _evidence(weighed: Weighed, candidates: Candidates, features: Features) -> C
     cells = labels[s.account[brings]] * identifiers + s.identifier[brings]
     cell, first, inverse = np.unique(cells, return_index=True, return_inverse=True)
     group, identifier = cell // identifiers, cell % identifiers
-    bits = np.bincount(inverse, credit[brings], minlength=len(cell)) / np.maximum(features.size[group], 1)
+    total = np.bincount(inverse, credit[brings], minlength=len(cell))
+    bits = total / np.maximum(features.size[group], 1)
     holders = candidates.evidence.holders[brings][first].astype(np.int64)
-    kept = bits >= 0.005
+    # What brings its own holders next to nothing is noise: it would bury the rest.
+    kept = total >= 0.05 * holders
     return {
         "group": group[kept],
         "identifier": identifier[kept].astype(np.int32),
         "accounts": holders[kept],
         "outsiders": (s.degree[identifier] - holders)[kept] if len(cell) else holders,
-        "bits": np.round(bits[kept], 4),
+        "bits": np.round(bits[kept], 6),
     }
 
 
