@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.communities import Graph, communities, ladder
+from linkage.errors import UsageError
 from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
 
 RUNGS: Final = 7
@@ -77,12 +78,14 @@ def find(
     """
     u, v, bits = pair_edges(weighed, hub_degree)
     graph = Graph.from_edges(weighed.sightings.accounts, u, v, bits)
-    gamma = pair_prior(weighed.population) + resolution
+    gamma = pair_prior(weighed.population)
+    if gamma + resolution <= 0:
+        raise UsageError(f"A resolution of {resolution:g} leaves no prior.", f"Use more than {-gamma:.1f} bits.")
     if algorithm == "leiden":
-        levels = ladder(graph, [gamma / STEP**rung for rung in range(RUNGS)], seed=seed)
+        levels = ladder(graph, [(gamma + resolution) / STEP**rung for rung in range(RUNGS)], seed=seed)
         labels = _climb(weighed, levels)
     else:
-        levels = [communities(graph, algorithm, gamma=gamma, seed=seed)]
+        levels = [communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)]
         labels = levels[0]
     labels = _settle(weighed, _at_least(labels, 2), min_accounts)
     return Candidates(labels, group_evidence(weighed, labels), len(u), int(levels[0].max(initial=-1)) + 1)

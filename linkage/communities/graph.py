@@ -1,0 +1,115 @@
+"""An undirected weighted graph in compressed sparse rows, and the numbering of communities."""
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+from numpy.typing import NDArray
+
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """An undirected graph; every edge stands twice, once from each end. No self-loops.
+
+    Attributes:
+        start: int64[n + 1], node x's edges are [start[x], start[x + 1]).
+        other: int32[2E], the node at the other end.
+        weight: float64[2E], > 0. Parallel edges are allowed and add up.
+        size: float64[n], how many original nodes each node stands for.
+    """
+
+    start: NDArray[np.int64]
+    other: NDArray[np.int32]
+    weight: NDArray[np.float64]
+    size: NDArray[np.float64]
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes."""
+        return len(self.size)
+
+    @classmethod
+    def from_edges(cls, nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float64]) -> "Graph":
+        """A graph of `nodes` nodes of size 1 with the edges u[e]-v[e], each given once, u[e] != v[e]."""
+        start, other, both = _rows(nodes, u.astype(np.int32), v.astype(np.int32), weight.astype(np.float64))
+        return cls(start, other, both, np.ones(nodes))
+
+    def merged(self, labels: Labels) -> "Graph":
+        """The graph whose nodes are the communities of `labels` (0 to k - 1); weights between two add up."""
+        start, other, weight, size = _merge(self.start, self.other, self.weight, self.size, labels)
+        return Graph(start, other, weight, size)
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
+    start = np.zeros(n + 1, np.int64)
+    for e in range(len(u)):
+        start[u[e] + 1] += 1
+        start[v[e] + 1] += 1
+    for x in range(n):
+        start[x + 1] += start[x]
+    place = start[:-1].copy()
+    other, both = np.empty(2 * len(u), np.int32), np.empty(2 * len(u), np.float64)
+    for e in range(len(u)):
+        a, b = u[e], v[e]
+        other[place[a]], both[place[a]] = b, w[e]
+        other[place[b]], both[place[b]] = a, w[e]
+        place[a] += 1
+        place[b] += 1
+    return start, other, both
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
+    n = len(size)
+    k = 0
+    for x in range(n):
+        k = max(k, labels[x] + 1)
+    merged_size, members_start = np.zeros(k), np.zeros(k + 1, np.int64)
+    for x in range(n):
+        merged_size[labels[x]] += size[x]
+        members_start[labels[x] + 1] += 1
+    for c in range(k):
+        members_start[c + 1] += members_start[c]
+    place, members = members_start[:-1].copy(), np.empty(n, np.int32)
+    for x in range(n):
+        members[place[labels[x]]] = x
+        place[labels[x]] += 1
+    total, touched = np.zeros(k), np.empty(k, np.int32)
+    merged_start = np.zeros(k + 1, np.int64)
+    merged_other, merged_weight = np.empty(len(other), np.int32), np.empty(len(other), np.float64)
+    filled = 0
+    for c in range(k):
+        n_touched = 0
+        for m in range(members_start[c], members_start[c + 1]):
+            x = members[m]
+            for e in range(start[x], start[x + 1]):
+                d = labels[other[e]]
+                if d == c:
+                    continue
+                if total[d] == 0.0:
+                    touched[n_touched] = d
+                    n_touched += 1
+                total[d] += weight[e]
+        for t in range(n_touched):
+            merged_other[filled], merged_weight[filled] = touched[t], total[touched[t]]
+            total[touched[t]] = 0.0
+            filled += 1
+        merged_start[c + 1] = filled
+    return merged_start, merged_other[:filled].copy(), merged_weight[:filled].copy(), merged_size
+
+
+@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+def numbered(labels):  # type: ignore[no-untyped-def]
+    """Number communities from 0 by their smallest member; labels must be from 0 to n - 1."""
+    name = np.full(len(labels), -1, np.int64)
+    out = np.empty(len(labels), np.int64)
+    k = 0
+    for x in range(len(labels)):
+        if name[labels[x]] < 0:
+            name[labels[x]] = k
+            k += 1
+        out[x] = name[labels[x]]
+    return out

@@ -1,0 +1,77 @@
+"""IP addresses: their canonical form, their network, and those that are nobody's own.
+
+Python's `ipaddress.is_private` also holds for documentation ranges and more; what is no evidence is listed here, and
+nowhere else.
+"""
+
+import ipaddress
+from functools import lru_cache
+from typing import Final
+
+NOT_EVIDENCE: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # unspecified
+        "10.0.0.0/8",  # RFC 1918
+        "100.64.0.0/10",  # carrier-grade NAT, RFC 6598
+        "127.0.0.0/8",  # loopback
+        "169.254.0.0/16",  # link-local
+        "172.16.0.0/12",  # RFC 1918
+        "192.168.0.0/16",  # RFC 1918
+        "::/64",  # unspecified and loopback
+        "fc00::/7",  # unique local, RFC 4193
+        "fe80::/10",  # link-local
+    )
+)
+"""Networks whose addresses many have at once. All are at least as wide as a /24 or /64."""
+
+_WIDTH: Final = {4: 24, 6: 64}
+
+
+@lru_cache(maxsize=1 << 16)
+def canonical_ip(text: str) -> str | None:
+    """The one spelling of an address; None if it is none.
+
+    An IPv4 address inside IPv6 is the IPv4 address, and a zone is left out.
+
+    >>> canonical_ip("2001:DB8:0::1"), canonical_ip("::ffff:8.8.4.4"), canonical_ip("fe80::1%eth0")
+    ('2001:db8::1', '8.8.4.4', 'fe80::1')
+    >>> canonical_ip("8.8.8.08") is None
+    True
+    """
+    try:
+        address = ipaddress.ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
+
+
+def net_of(ip: str) -> str | None:
+    """The /24 or /64 that an address lies in; None if it is no address.
+
+    >>> net_of("8.8.4.4"), net_of("2001:db8:1:2:3::4")
+    ('8.8.4.0/24', '2001:db8:1:2::/64')
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return None
+    return str(ipaddress.ip_network((address, _WIDTH[address.version]), strict=False))
+
+
+def is_private(network: str) -> bool:
+    """Whether a /24 or /64 (or an address) lies in a network that is `NOT_EVIDENCE`.
+
+    >>> is_private("100.64.3.0/24"), is_private("8.8.4.4"), is_private("fd00::/64")
+    (True, False, True)
+    """
+    try:
+        inside = ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+    return any(
+        inside.version == outer.version and int(outer.network_address) <= int(inside.network_address)
+        and int(inside.broadcast_address) <= int(outer.broadcast_address)
+        for outer in NOT_EVIDENCE
+    )  # fmt: skip
