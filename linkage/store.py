@@ -4,8 +4,10 @@ DuckDB lets one writer or many readers in. Readers open read-only and briefly; w
 for `WAIT_SECONDS` and then names the holder.
 """
 
+import glob
 import os
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -185,6 +187,7 @@ def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Long work happens here, so that the case is held only while it is read (`attached`) and for the final commit.
     """
+    _sweep(path)
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".scratch", dir=path.parent)
     except OSError as exc:
@@ -195,6 +198,16 @@ def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             yield con
         finally:
             con.close()
+
+
+def _sweep(path: Path) -> None:
+    """Remove scratch folders that a killed process left beside the case: those whose database nobody holds."""
+    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.scratch"):
+        try:
+            connect(folder / "scratch.duckdb").close()
+        except duckdb.Error:
+            continue
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -1,0 +1,139 @@
+"""Merge a staged file into the case: what came before is neither lost nor counted twice.
+
+- accounts: a later command's non-empty value wins; within one command the greatest value does, whatever the file order.
+- exchanges with an id: one row an id; a later command's row wins, within one command the greatest.
+- other events: equal rows count as often as in the file that has them most often. So a full export can be ingested
+  daily, and equal rows of one file stay as many as they are.
+
+The case is attached as `kase`, inside one transaction; the file's rows are in `stage`.
+"""
+
+import duckdb
+
+from linkage.ingest.projection import STORED
+
+_TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
+
+
+def merge(con: duckdb.DuckDBPyConnection, table: str, command: int) -> int:
+    """Merge the good rows of `stage` into `kase.<table>`; returns how many were added or changed."""
+    if table == "accounts":
+        return _accounts(con, command)
+    if table == "exchanges":
+        return _exchanges(con, command)
+    return _events(con, table, "stage WHERE reason IS NULL", "")
+
+
+def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
+    plain = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
+    picked = ", ".join(f"max({name}) AS {name}" for name in plain)
+    latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in plain)
+    columns = ", ".join(STORED["accounts"])
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE touched AS SELECT r.* FROM kase.account_rows r
+            SEMI JOIN (SELECT account_id FROM stage WHERE reason IS NULL) USING (account_id);
+        CREATE OR REPLACE TEMP TABLE merged AS
+        SELECT max(command) AS command, account_id, {latest},
+            arg_max({{e: email, l: email_label, d: email_domain}}, command) FILTER (email IS NOT NULL) AS mail,
+            arg_max({{p: phone, l: phone_label}}, command) FILTER (phone IS NOT NULL) AS call
+        FROM touched WHERE command < $command GROUP BY account_id
+        UNION ALL BY NAME
+        SELECT $command AS command, account_id, {picked},
+            arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (email IS NOT NULL) AS mail,
+            arg_max({{p: phone, l: phone_label}}, phone) FILTER (phone IS NOT NULL) AS call
+        FROM (SELECT {columns} FROM stage WHERE reason IS NULL
+            UNION ALL SELECT {columns} FROM touched WHERE command = $command) GROUP BY account_id;
+        """.replace("$command", str(command))
+    )
+    con.execute("DELETE FROM kase.account_rows WHERE account_id IN (SELECT account_id FROM merged)")
+    con.execute(
+        """INSERT INTO kase.account_rows SELECT command, account_id, created_at, banned_at, mail.e, mail.l, mail.d,
+        call.p, call.l, org_id, org_verified, status, country, plan FROM merged ORDER BY account_id, command"""
+    )
+    return _count(con, "SELECT count(DISTINCT account_id) FROM merged WHERE command = $1", command)
+
+
+def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
+    columns = ", ".join(f'"{name}"' for name in STORED["exchanges"])
+    prefix = f"{command} AS command, "
+    if not _count(con, "SELECT count(*) FROM stage WHERE exchange_id IS NOT NULL AND reason IS NULL"):
+        return _events(con, "exchanges", "stage WHERE reason IS NULL", prefix)
+    con.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE again AS
+        SELECT exchange_id FROM stage WHERE exchange_id IS NOT NULL AND reason IS NULL GROUP BY 1 HAVING count(*) > 1
+        UNION SELECT exchange_id FROM kase.exchanges
+            SEMI JOIN (SELECT exchange_id FROM stage WHERE reason IS NULL) USING (exchange_id)
+        """
+    )
+    without = _events(con, "exchanges", "stage WHERE reason IS NULL AND exchange_id IS NULL", prefix)
+    if not _count(con, "SELECT count(*) FROM again"):
+        return without + _count(
+            con,
+            f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage
+            WHERE reason IS NULL AND exchange_id IS NOT NULL""",
+        )
+    con.execute(
+        f"""
+        CREATE OR REPLACE TEMP TABLE before AS
+        SELECT command, {columns} FROM kase.exchanges SEMI JOIN again USING (exchange_id);
+        CREATE OR REPLACE TEMP TABLE winners AS
+        SELECT command, {columns} FROM (SELECT * FROM before
+            UNION ALL BY NAME
+            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE reason IS NULL)
+        QUALIFY row_number() OVER (PARTITION BY exchange_id ORDER BY command DESC, {_falling("exchanges")}) = 1;
+        """
+    )
+    changed = _count(
+        con,
+        f"""SELECT count(*) FROM (SELECT {columns} FROM winners EXCEPT SELECT {columns} FROM before)""",
+    )
+    con.execute("DELETE FROM kase.exchanges WHERE exchange_id IN (SELECT exchange_id FROM again)")
+    con.execute("INSERT INTO kase.exchanges SELECT * FROM winners")
+    fresh = _count(
+        con,
+        f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage ANTI JOIN again USING (exchange_id)
+        WHERE reason IS NULL AND exchange_id IS NOT NULL""",
+    )
+    return without + changed + fresh
+
+
+def _events(con: duckdb.DuckDBPyConnection, table: str, rows: str, prefix: str) -> int:
+    """Insert rows without an id as often as they are missing."""
+    names = STORED[table]
+    columns = ", ".join(f'"{name}"' for name in names)
+    if _are_new(con, table, rows):
+        return _count(con, f"INSERT INTO kase.{table} SELECT {prefix}{columns} FROM {rows}")
+    id_is_null = " WHERE exchange_id IS NULL" if table == "exchanges" else ""
+    equal = " AND ".join(f's."{name}" IS NOT DISTINCT FROM t."{name}"' for name in names)
+    selected = ", ".join(f's."{name}"' for name in names)
+    return _count(
+        con,
+        f"""INSERT INTO kase.{table}
+        WITH s AS (SELECT {columns}, count(*) AS n FROM {rows} GROUP BY ALL),
+        t AS (SELECT {columns}, count(*) AS n FROM kase.{table}{id_is_null} GROUP BY ALL),
+        missing AS (SELECT {selected}, s.n - coalesce(t.n, 0) AS n FROM s LEFT JOIN t ON {equal})
+        SELECT {prefix}{columns} FROM (SELECT *, unnest(range(n)) FROM missing WHERE n > 0)""",
+    )
+
+
+def _are_new(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> bool:
+    """Whether no row can be in the case already: the case has none, or all have times and all times differ."""
+    at = f'"{_TIMES[table]}"'
+    here = con.execute(f"SELECT min({at}), max({at}), count(*) = count({at}) FROM kase.{table}").fetchone()
+    if not _count(con, f"SELECT count(*) FROM (SELECT 1 FROM kase.{table} LIMIT 1)"):
+        return True
+    come = con.execute(f"SELECT min({at}), max({at}), count(*) = count({at}) FROM {rows}").fetchone()
+    if not here or not come or not here[2] or not come[2] or here[0] is None or come[0] is None:
+        return False
+    return bool(come[0] > here[1] or come[1] < here[0])
+
+
+def _falling(table: str) -> str:
+    return ", ".join(f'"{name}" DESC NULLS LAST' for name in STORED[table])
+
+
+def _count(con: duckdb.DuckDBPyConnection, sql: str, *parameters: object) -> int:
+    row = con.execute(sql, list(parameters)).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0

@@ -1,0 +1,219 @@
+"""What becomes of each column: SQL expressions from raw text to what the case keeps.
+
+Everything that a value needs happens here in one streaming projection: trimmed, placeholders emptied, times and numbers
+read, addresses and e-mails brought to one spelling, private values replaced by HMACs. So raw prompts, e-mails and
+phone numbers never reach a blocking operator, and never the disk. What a person types later (`stored_value`) goes
+through the same expressions.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import duckdb
+
+from linkage.errors import InputError
+from linkage.model import BUILT_IN_KINDS, TABLES
+from linkage.networks import canonical_ip, net_of
+from linkage.secret import Key
+
+PLACEHOLDERS: Final = (
+    "n/a", "na", "nan", "none", "null", "nil", "undefined", "unknown", "(null)", "(none)", "-", "--", "?",
+    "0.0.0.0", "::", "none@none.com", "no@email.com", "noemail@noemail.com", "00000000-0000-0000-0000-000000000000",
+)  # fmt: skip
+"""What exports write for "nothing"; compared in lower case. Such a value is nobody's identifier."""
+
+DERIVED_KINDS: Final = ("ip_net", "email_domain", "burst", "handoff", "balance")
+"""Kinds that are worked out and cannot be given."""
+
+DOTLESS_HOSTS: Final = ("gmail.com", "googlemail.com")
+"""Mail hosts where dots in the local part mean nothing."""
+
+_IPV4: Final = (
+    r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+)
+_LEAST_TIME, _MOST_TIME = "TIMESTAMP '1990-01-01'", "TIMESTAMP '2100-01-01'"
+_PLACEHOLDER_LIST: Final = ", ".join(f"'{text}'" for text in PLACEHOLDERS)
+
+
+def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
+    """Give `con` what the expressions use: the key as variables (never in SQL text), and two functions."""
+    inner, outer = key.pads()
+    con.execute("SET VARIABLE linkage_inner = ?::BLOB", [inner])
+    con.execute("SET VARIABLE linkage_outer = ?::BLOB", [outer])
+    for name, function, returns in (
+        ("canonical_ip", lambda text: canonical_ip(text) if text else None, "VARCHAR"),
+        ("net_of", lambda text: net_of(text) if text else None, "VARCHAR"),
+        ("is_card_number", lambda text: is_card_number(text) if text else False, "BOOLEAN"),
+    ):
+        con.create_function(name, function, ["VARCHAR"], returns, null_handling="special")
+
+
+def is_card_number(text: str) -> bool:
+    """Whether `text` is a full card number: 13 to 19 digits that pass Luhn's test; spaces and dashes allowed.
+
+    >>> is_card_number("4111 1111 1111 1111"), is_card_number("4111111111111112"), is_card_number("fp_1234")
+    (True, False, False)
+    """
+    digits = text.replace(" ", "").replace("-", "")
+    if not (13 <= len(digits) <= 19 and digits.isascii() and digits.isdigit()):
+        return False
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def hmac(kind: str, sql: str) -> str:
+    """HMAC-SHA256 of `kind:value`, its first 128 bits in hexadecimal (RFC 2104, composed from sha256)."""
+    message = f"encode({_text(kind + ':')} || {sql})"
+    inner = f"unhex(sha256(getvariable('linkage_inner') || {message}))"
+    return f"left(sha256(getvariable('linkage_outer') || {inner}), 32)"
+
+
+def text(sql: str) -> str:
+    """Without white space around; NULL if nothing is left."""
+    return f"nullif(trim({sql}, e' \\t\\r\\n'), '')"
+
+
+def no_placeholder(sql: str) -> str:
+    """NULL where the text stands for "nothing"."""
+    return f"CASE WHEN lower({sql}) IN ({_PLACEHOLDER_LIST}) THEN NULL ELSE {sql} END"
+
+
+def time(sql: str) -> str:
+    """ISO 8601 (no offset means UTC) or epoch seconds, milliseconds or microseconds by magnitude; NULL if neither."""
+    number = f"TRY_CAST({sql} AS DOUBLE)"
+    epoch = (
+        f"CASE WHEN abs({number}) < 1e11 THEN make_timestamp(({number} * 1e6)::BIGINT) "
+        f"WHEN abs({number}) < 1e14 THEN make_timestamp(({number} * 1e3)::BIGINT) "
+        f"WHEN abs({number}) < 1e17 THEN make_timestamp({number}::BIGINT) END"
+    )
+    # A cast to TIMESTAMP would drop an offset without a word: those go by TIMESTAMPTZ, in a session whose zone is UTC.
+    offset = rf"length({sql}) > 16 AND regexp_matches({sql}, '[T ].*[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
+    plain = (
+        f"coalesce(TRY_CAST({sql} AS TIMESTAMP), try_strptime({sql}, '%Y%m%dT%H%M%SZ'), "
+        f"try_strptime({sql}, '%Y%m%dT%H%M%S'))"
+    )
+    read = (
+        f"CASE WHEN regexp_full_match({sql}, '[0-9]+(\\.[0-9]*)?([eE][+]?[0-9]+)?') THEN {epoch} "
+        f"WHEN {offset} THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP ELSE {plain} END"
+    )
+    return f"CASE WHEN {read} >= {_LEAST_TIME} AND {read} < {_MOST_TIME} THEN {read} END"
+
+
+def boolean(sql: str) -> str:
+    """True and false in their usual spellings; NULL if neither."""
+    return (
+        f"CASE WHEN lower({sql}) IN ('true', 't', 'yes', 'y', '1') THEN true "
+        f"WHEN lower({sql}) IN ('false', 'f', 'no', 'n', '0') THEN false END"
+    )
+
+
+def integer(sql: str) -> str:
+    """A whole number of at least 0; NULL if it is none."""
+    number = f"TRY_CAST({sql} AS DOUBLE)"
+    return f"CASE WHEN {number} >= 0 AND {number} < 9e15 AND {number} = floor({number}) THEN {number}::BIGINT END"
+
+
+def ip(sql: str) -> str:
+    """The canonical address; NULL if it is none."""
+    return f"CASE WHEN regexp_full_match({sql}, '{_IPV4}') THEN {sql} ELSE canonical_ip({sql}) END"
+
+
+def ip_net(sql: str) -> str:
+    """The /24 or /64 of a canonical address."""
+    return f"CASE WHEN contains({sql}, ':') THEN net_of({sql}) ELSE regexp_replace({sql}, '[0-9]+$', '0/24') END"
+
+
+def email(sql: str) -> str:
+    """Lower case, no plus tag, no dots where they mean nothing; NULL if it is no address."""
+    whole = f"lower(nfc_normalize({sql}))"
+    domain = f"rtrim(split_part({whole}, '@', 2), '.')"
+    local = f"split_part({whole}, '@', 1)"
+    tagless = f"CASE WHEN strpos({local}, '+') > 1 THEN split_part({local}, '+', 1) ELSE {local} END"
+    hosts = ", ".join(f"'{host}'" for host in DOTLESS_HOSTS)
+    return (
+        f"CASE WHEN NOT regexp_full_match({sql}, '[^@[:space:]]+@[^@[:space:]]+') THEN NULL "
+        f"WHEN {domain} IN ({hosts}) THEN replace({tagless}, '.', '') || '@gmail.com' "
+        f"ELSE ({tagless}) || '@' || {domain} END"
+    )
+
+
+def email_domain(sql: str) -> str:
+    """The domain of a canonical e-mail."""
+    return f"split_part({sql}, '@', 2)"
+
+
+def email_label(sql: str) -> str:
+    """The masked form that people see of a canonical e-mail: `a***@example.com`."""
+    return f"left({sql}, 1) || '***@' || split_part({sql}, '@', 2)"
+
+
+def phone(sql: str) -> str:
+    """`+` and digits, 7 to 15 of them; NULL if it is no number."""
+    digits = f"regexp_replace(regexp_replace({sql}, '^00', '+'), '[^0-9+]', '', 'g')"
+    return f"CASE WHEN regexp_full_match({digits}, '[+]?[0-9]{{7,15}}') THEN {digits} END"
+
+
+def phone_label(sql: str) -> str:
+    """The masked form that people see of a canonical phone number."""
+    return f"left({sql}, 3) || '***' || right({sql}, 2)"
+
+
+def prompt(sql: str) -> str:
+    """`exact:` and the HMAC of the normalised text: NFC, lower case, white space folded."""
+    plain = f"lower(nfc_normalize({sql}))"
+    # The regular expression costs more than all the rest: most prompts have nothing to fold.
+    folds = " OR ".join(f"contains({sql}, {space})" for space in ("'  '", "chr(10)", "chr(9)", "chr(13)"))
+    folded = f"trim(CASE WHEN {folds} THEN regexp_replace({plain}, '\\s+', ' ', 'g') ELSE {plain} END)"
+    return f"'exact:' || {hmac('prompt', folded)}"
+
+
+def given_prompt(sql: str) -> str:
+    """A fingerprint as given, unless it has white space or great length: then it is a text, and is treated as one."""
+    return f"CASE WHEN length({sql}) > 256 OR regexp_matches({sql}, '\\s') THEN {prompt(sql)} ELSE {sql} END"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How the values of a case are kept.
+
+    Attributes:
+        hashed: kinds that are hashed beside those that always are.
+    """
+
+    hashed: frozenset[str] = frozenset()
+
+    def kept(self, kind: str, sql: str) -> str:
+        """A canonical value of a kind as the case keeps it."""
+        return hmac(kind, sql) if kind in self.hashed else sql
+
+
+def stored_value(kind: str, typed: str, key: Key, hashed: frozenset[str] = frozenset()) -> str:
+    """What the case keeps of a value of `kind` that a person typed.
+
+    Raises:
+        InputError: the text is no value of that kind.
+    """
+    rules = Rules(hashed)
+    source = f"({no_placeholder(text('?::VARCHAR'))})"
+    expressions = {"email": hmac("email", "c"), "phone": hmac("phone", "c"), "prompt": "c"}
+    forms = {"email": email("v"), "phone": phone("v"), "ip": ip("v"), "prompt": given_prompt("v")}
+    canonical, kept = forms.get(kind, "v"), expressions.get(kind, rules.kept(kind, "c"))
+    with duckdb.connect() as con:
+        prepare(con, key)
+        row = con.execute(
+            f"SELECT {kept} FROM (SELECT {canonical} AS c FROM (SELECT {source} AS v))", [typed]
+        ).fetchone()
+    if not row or row[0] is None:
+        raise InputError(f"That is no {BUILT_IN_KINDS[kind].words if kind in BUILT_IN_KINDS else kind}.")
+    return str(row[0])
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+assert all(kind in BUILT_IN_KINDS for kind in DERIVED_KINDS)
+assert all(columns[0].name == "account_id" for columns in TABLES.values())

@@ -1,0 +1,212 @@
+"""One projection a table: raw columns in, the case's columns, the reason of a reject and its excerpt out.
+
+raw        the file's columns, all text
+clean      trimmed, placeholders emptied and counted
+read       times, numbers, canonical addresses
+judged     reason and column of a broken row
+kept       hashed and masked: what may reach the disk
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from linkage.ingest import normalise as n
+from linkage.ingest.normalise import DERIVED_KINDS, Rules
+from linkage.model import TABLES, Column
+
+EXCERPT: Final = 80
+"""Characters of the offending column that a reject keeps."""
+
+# Free text that is shown, not compared: a country may be called NA.
+_KEEP_PLACEHOLDERS: Final = frozenset({"country", "plan", "method", "model", "prompt"})
+
+_PLAIN_KIND: Final = "[a-z0-9][a-z0-9_.-]{0,63}"
+
+STORED: Final[dict[str, tuple[str, ...]]] = {
+    "accounts": (
+        "account_id", "created_at", "banned_at", "email", "email_label", "email_domain", "phone", "phone_label",
+        "org_id", "org_verified", "status", "country", "plan",
+    ),
+    "payments": ("account_id", "payment_id", "method", "added_at"),
+    "logins": ("account_id", "ip", "ip_net", "device_id", "user_agent", "at"),
+    "exchanges": (
+        "account_id", "at", "exchange_id", "ip", "ip_net", "device_id", "user_agent", "model", "prompt_fingerprint",
+        "input_tokens", "output_tokens",
+    ),
+    "identifiers": ("account_id", "kind", "value", "label", "ip_net", "at"),
+    "links": ("account_id", "other_account_id", "kind", "at"),
+}  # fmt: skip
+"""The columns that the case keeps of each table, in the order of `store.SCHEMA`."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A way for a row to break the contract: `sql` holds for such a row."""
+
+    column: str
+    reason: str
+    sql: str
+
+
+def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules) -> str:
+    """The SELECT that reads `source`.
+
+    Args:
+        table: a contract table.
+        columns: contract column to the SQL that gives its raw text; columns that the file lacks are left out.
+        source: what stands behind FROM.
+        rules: what is hashed.
+
+    Returns:
+        SQL with the columns of `STORED[table]`, then `reason`, `reject_column`, `excerpt` and `placeholders`.
+    """
+    contract = TABLES[table]
+    present = [column for column in contract if column.name in columns]
+    raw = ", ".join(f'{n.text(columns[c.name])} AS "{c.name}"' for c in present)
+    clean = ", ".join(f'{_clean(c)} AS "{c.name}", "{c.name}" AS "raw {c.name}"' for c in present)
+    emptied = " + ".join(
+        f'("raw {c.name}" IS NOT NULL AND "{c.name}" IS NULL)::UTINYINT' for c in present if c.kind or c.name == "value"
+    )
+    absent = ", ".join(
+        f'NULL::VARCHAR AS "{c.name}", NULL::VARCHAR AS "raw {c.name}"' for c in contract if c not in present
+    )
+    read = ", ".join([*(f'{sql} AS "read {name}"' for name, sql in _reads(table).items())] or ["NULL AS nothing"])
+    checks = _checks(table)
+    reason = _case(checks, "reason")
+    column = _case(checks, "column")
+    stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
+    excerpts = " ".join(
+        f"WHEN '{c.name}' THEN " + ("'***'" if c.private else f'left("raw {c.name}", {EXCERPT})') for c in contract
+    )
+    return f"""
+    SELECT {stored}, reason, reject_column,
+        CASE reject_column {excerpts} END AS excerpt, placeholders
+    FROM (SELECT *, {reason} AS reason, {column} AS reject_column
+    FROM (SELECT *, {read}
+    FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
+    FROM (SELECT {", ".join(part for part in (clean, absent) if part)}
+    FROM (SELECT {raw} FROM {source})))))
+    """
+
+
+def _clean(column: Column) -> str:
+    name = f'"{column.name}"'
+    return name if column.name in _KEEP_PLACEHOLDERS or column.type != "text" else n.no_placeholder(name)
+
+
+def _reads(table: str) -> dict[str, str]:
+    """Columns whose text is read into something else, by name."""
+    found = {}
+    for column in TABLES[table]:
+        sql = f'"{column.name}"'
+        if column.type == "time":
+            found[column.name] = n.time(sql)
+        elif column.type == "bool":
+            found[column.name] = n.boolean(sql)
+        elif column.type == "integer":
+            found[column.name] = n.integer(sql)
+        elif column.kind == "ip":
+            found[column.name] = n.ip(sql)
+        elif column.kind == "email":
+            found[column.name] = n.email(sql)
+        elif column.kind == "phone":
+            found[column.name] = n.phone(sql)
+    if table == "identifiers":
+        found["kind"] = "lower(kind)"
+        found["value"] = (
+            f"CASE lower(kind) WHEN 'ip' THEN {n.ip('value')} WHEN 'email' THEN {n.email('value')} "
+            f"WHEN 'phone' THEN {n.phone('value')} ELSE value END"
+        )
+    return found
+
+
+def _checks(table: str) -> list[Check]:
+    checks = []
+    for column in TABLES[table]:
+        if column.required:
+            checks.append(Check(column.name, f"{column.name} is missing", f'"{column.name}" IS NULL'))
+    words = {
+        "time": "is no time",
+        "bool": "is neither true nor false",
+        "integer": "is no whole number of at least 0",
+    }
+    for column in TABLES[table]:
+        given = f'"{column.name}" IS NOT NULL AND "read {column.name}" IS NULL'
+        if column.type in words:
+            checks.append(Check(column.name, f"{column.name} {words[column.type]}", given))
+        elif column.kind == "ip":
+            checks.append(Check(column.name, "ip is no IP address", given))
+        elif column.kind == "email":
+            checks.append(Check(column.name, "email is no e-mail address", given))
+        elif column.kind == "phone":
+            checks.append(Check(column.name, "phone is no phone number", given))
+    card = "regexp_matches({0}, '^[0-9][0-9 -]{{11,30}}$') AND is_card_number({0})"
+    if table == "payments":
+        checks.append(
+            Check("payment_id", "payment_id is a full card number: never export those", card.format("payment_id"))
+        )
+    if table == "identifiers":
+        derived = ", ".join(f"'{kind}'" for kind in DERIVED_KINDS)
+        checks += [
+            Check("kind", "kind is worked out by linkage and cannot be given", f'"read kind" IN ({derived})'),
+            Check("kind", "kind is no plain name", f"NOT regexp_full_match(\"read kind\", '{_PLAIN_KIND}')"),
+            Check("value", "value is none of its kind", '"read value" IS NULL'),
+            Check(
+                "value",
+                "value is a full card number: never export those",
+                f"\"read kind\" NOT IN ('device', 'phone') AND {card.format('value')}",
+            ),
+        ]
+    return checks
+
+
+def _case(checks: list[Check], part: str) -> str:
+    branches = " ".join(f"WHEN {check.sql} THEN '{getattr(check, part)}'" for check in checks)
+    return f"CASE {branches} END"
+
+
+def _stored(table: str, rules: Rules) -> tuple[str, ...]:
+    """SQL for each column of `STORED[table]`."""
+    ip = '"read ip"'
+    ip_columns = (rules.kept("ip", ip), n.ip_net(ip) if "ip" in rules.hashed else "NULL::VARCHAR")
+    by_table = {
+        "accounts": (
+            "account_id", '"read created_at"', '"read banned_at"', n.hmac("email", '"read email"'),
+            n.email_label('"read email"'), n.email_domain('"read email"'), n.hmac("phone", '"read phone"'),
+            n.phone_label('"read phone"'), rules.kept("org", "org_id"), '"read org_verified"', "lower(status)",
+            "country", "plan",
+        ),
+        "payments": ("account_id", rules.kept("payment", "payment_id"), "lower(method)", '"read added_at"'),
+        "logins": (
+            "account_id", *ip_columns, rules.kept("device", "device_id"), rules.kept("user_agent", "user_agent"),
+            '"read at"',
+        ),
+        "exchanges": (
+            "account_id", '"read at"', "exchange_id", *ip_columns, rules.kept("device", "device_id"),
+            rules.kept("user_agent", "user_agent"), "model",
+            f"coalesce({n.given_prompt('prompt_fingerprint')}, {n.prompt('prompt')})", '"read input_tokens"',
+            '"read output_tokens"',
+        ),
+        "identifiers": ("account_id", '"read kind"', *_identifier(rules), '"read at"'),
+        "links": ("account_id", "other_account_id", "coalesce(lower(kind), 'link')", '"read at"'),
+    }  # fmt: skip
+    if table not in ("payments", "identifiers"):
+        return by_table[table]
+    # A row that is refused for its card number must not reach the disk on its way to being rejected.
+    return tuple(f"CASE WHEN reason IS NULL THEN {sql} END" for sql in by_table[table])
+
+
+def _identifier(rules: Rules) -> tuple[str, str, str]:
+    """Value, label and network of the `identifiers` table, whose kind decides what is private."""
+    value = '"read value"'
+    hashed = "".join(
+        f" WHEN '{kind}' THEN {n.hmac(kind, value)}" for kind in sorted(rules.hashed - {"email", "phone", "prompt"})
+    )
+    kept = (
+        f"CASE \"read kind\" WHEN 'email' THEN {n.hmac('email', value)} WHEN 'phone' THEN {n.hmac('phone', value)} "
+        f"WHEN 'prompt' THEN {n.given_prompt(value)}{hashed} ELSE {value} END"
+    )
+    label = f"CASE \"read kind\" WHEN 'email' THEN {n.email_label(value)} WHEN 'phone' THEN {n.phone_label(value)} END"
+    net = f"CASE WHEN \"read kind\" = 'ip' THEN {n.ip_net(value)} END" if "ip" in rules.hashed else "NULL::VARCHAR"
+    return kept, label, net

@@ -1,0 +1,141 @@
+"""Which files go in, as which table, in which format."""
+
+import gzip
+import hashlib
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Final, Literal, cast
+
+import zstandard
+
+from linkage.errors import InputError, NotFoundError, UsageError, translate
+from linkage.model import TABLES
+
+Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Compression = Literal["none", "gzip", "zstd"]
+
+_FORMATS: Final[dict[str, Format]] = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
+_COMPRESSIONS: Final[dict[str, Compression]] = {".gz": "gzip", ".zst": "zstd"}
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file to ingest.
+
+    Attributes:
+        path: where it lies.
+        table: the contract table that it holds.
+        format, compression: how to read it.
+    """
+
+    path: Path
+    table: str
+    format: Format
+    compression: Compression
+
+    @property
+    def bytes(self) -> int:
+        """Size on disk."""
+        return self.path.stat().st_size
+
+    def digest(self) -> str:
+        """SHA-256 of the file as it lies on disk: its identity."""
+        with self.path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def open(self) -> AbstractContextManager[IO[bytes]]:
+        """The plain text of a CSV, TSV or JSON Lines file, as bytes."""
+        if self.compression == "zstd":
+            return cast("IO[bytes]", zstandard.open(self.path, "rb"))
+        if self.compression == "gzip":
+            return cast("IO[bytes]", gzip.open(self.path, "rb"))
+        return self.path.open("rb")
+
+
+def find_sources(paths: Sequence[Path], table: str | None = None) -> tuple[list[Source], list[Path]]:
+    """The files that `paths` name, folders searched to their bottom, in a fixed order, each once.
+
+    Args:
+        paths: files and folders.
+        table: the table of all files; from each file's name if None.
+
+    Returns:
+        the sources, and the files in folders that no table's name fits.
+
+    Raises:
+        NotFoundError: a path that does not exist.
+        InputError: a file of unknown table or format that was named itself, or nothing at all to ingest.
+        UsageError: `table` is no table.
+    """
+    if table is not None and table not in TABLES:
+        raise UsageError(f"There is no table {table!r}.", f"Choose one of: {', '.join(TABLES)}.")
+    found: dict[Path, Source] = {}
+    passed_over: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise NotFoundError(f"No such file or folder: {path}.")
+        if path.is_dir():
+            for file in _files_below(path):
+                source = _source(file, table)
+                if source is None:
+                    passed_over.append(file)
+                else:
+                    found.setdefault(file.resolve(), source)
+            continue
+        source = _source(path, table)
+        if source is None:
+            raise _unknown(path)
+        found.setdefault(path.resolve(), source)
+    if not found:
+        where = ", ".join(str(path) for path in paths) or "no path"
+        raise InputError(
+            f"No export in {where}: no file is named after a table ({', '.join(TABLES)}) and ends in "
+            f"{', '.join(_FORMATS)}.",
+            "Rename the files, or name them one by one with --table.",
+        )
+    return sorted(found.values(), key=lambda source: (source.table, str(source.path))), passed_over
+
+
+def _files_below(folder: Path) -> list[Path]:
+    try:
+        return sorted(
+            path
+            for path in folder.rglob("*")
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        )
+    except OSError as exc:
+        raise translate(exc, f"looking into {folder}") from None
+
+
+def _source(path: Path, table: str | None) -> Source | None:
+    name = path.name.lower()
+    compression: Compression = "none"
+    for suffix, kind in _COMPRESSIONS.items():
+        if name.endswith(suffix):
+            name, compression = name.removesuffix(suffix), kind
+    stem, dot, suffix = name.rpartition(".")
+    form = _FORMATS.get(dot + suffix)
+    if form is None or (form == "parquet" and compression != "none"):
+        return None
+    fitting = [known for known in TABLES if stem.startswith(known)]
+    chosen = table or max(fitting, key=len, default=None)
+    return Source(path, chosen, form, compression) if chosen else None
+
+
+def _unknown(path: Path) -> InputError:
+    if _source(path, "accounts") is None:
+        return InputError(
+            f"{path} is in no format that linkage reads.",
+            f"Use {', '.join(_FORMATS)}; all but Parquet may also end in .gz or .zst.",
+        )
+    return InputError(
+        f"{path} is named after no table ({', '.join(TABLES)}).", "Say which with --table, e.g. --table logins."
+    )

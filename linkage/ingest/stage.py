@@ -1,0 +1,286 @@
+"""Read one file into the table `stage` of a scratch database: normalised rows in file order, broken ones marked.
+
+DuckDB does the reading. The row's place in `stage` is its record's number in the file, from which `lines` finds the
+line of a reject. DuckDB's own reject tables hold raw lines: they live in memory, and the scratch connection has no
+temporary folder to spill them to.
+"""
+
+import csv
+import io
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, Final
+
+import duckdb
+
+from linkage.errors import InputError, MachineError, translate
+from linkage.ingest import lines
+from linkage.ingest.normalise import Rules
+from linkage.ingest.projection import projection
+from linkage.ingest.sources import Source
+from linkage.model import TABLES
+
+MAX_LINE: Final = 16 << 20
+"""The longest line that is read, in bytes; longer ones are rejected."""
+
+_SNIFFED_LINES: Final = 1_000
+_DELIMITERS: Final = ",;|\t"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A row that was set aside.
+
+    Attributes:
+        line: its line in the file, from 1 (in Parquet: its row); None if it cannot be told.
+        column: the offending column, "" if the row itself is broken.
+        reason: why.
+        excerpt: the offending column's text, `***` where it is private.
+    """
+
+    line: int | None
+    column: str
+    reason: str
+    excerpt: str | None
+
+
+@dataclass(frozen=True)
+class Staged:
+    """What reading a file gave; the rows themselves are in the table `stage`.
+
+    Attributes:
+        rows: records in the file, broken ones included.
+        rejects: the broken ones, by line.
+        placeholders: values that stand for "nothing" and were left out.
+        ignored: columns that the contract does not name, as the file spells them.
+    """
+
+    rows: int
+    rejects: tuple[Reject, ...]
+    placeholders: int
+    ignored: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """How to read a file: FROM clause and its parameters, SQL of each contract column, ignored columns."""
+
+    source: str
+    parameters: list[Any]
+    columns: dict[str, str]
+    ignored: tuple[str, ...]
+
+
+def stage(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Staged:
+    """Read `source` into the table `stage` of `con`, which `normalise.prepare` has prepared.
+
+    Raises:
+        InputError: the file cannot be read as what its name says, lacks a required column, or has no usable row.
+        MachineError: the disk is full.
+    """
+    for table in ("stage", "reject_errors", "reject_scans"):
+        con.execute(f"DROP TABLE IF EXISTS {table}")
+    layouts = {"csv": _csv_layout, "tsv": _csv_layout, "jsonl": _jsonl_layout, "parquet": _parquet_layout}
+    try:
+        layout = layouts[source.format](con, source)
+        _check_columns(source, layout)
+        select = projection(source.table, layout.columns, layout.source, rules)
+        con.execute(f"CREATE TABLE stage AS {select}", layout.parameters)
+    except duckdb.Error as exc:
+        raise _unreadable(source, exc) from None
+    except (OSError, EOFError, UnicodeDecodeError) as exc:
+        raise _unreadable(source, exc) from None
+    except Exception as exc:
+        if type(exc).__module__.partition(".")[0] in ("zlib", "zstandard"):
+            raise _unreadable(source, exc) from None
+        raise
+    return _collect(con, source, layout)
+
+
+def _collect(con: duckdb.DuckDBPyConnection, source: Source, layout: _Layout) -> Staged:
+    broken = con.execute(
+        "SELECT rowid, reject_column, reason, excerpt FROM stage WHERE reason IS NOT NULL ORDER BY rowid"
+    ).fetchall()
+    counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
+    torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
+    total = int(counted[0]) + len(torn)
+    place = lines.of_records(source, [int(row[0]) for row in broken], sorted(torn), total)
+    rejects = [Reject(place.records.get(int(row[0])), str(row[1]), str(row[2]), row[3]) for row in broken]
+    rejects += [Reject(place.offsets.get(offset), "", reason, None) for offset, reason in torn.items()]
+    if source.format == "jsonl":
+        rejects = _tell_bad_json(source, rejects)
+    rejects.sort(key=lambda reject: (reject.line or 0, reject.column))
+    if total and len(rejects) == total:
+        reasons = Counter(reject.reason for reject in rejects).most_common(1)[0][0]
+        raise InputError(
+            f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
+            f"Is it the right table? --table says which. Line {rejects[0].line}: {rejects[0].reason}.",
+        )
+    return Staged(total, tuple(rejects), int(counted[1]), layout.ignored)
+
+
+def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
+    """Rows that DuckDB could not split: byte offset to reason. It logs one error for each missing column."""
+    rows = con.execute(
+        """SELECT line_byte_position - 1, any_value(error_type), any_value(error_message) FROM reject_errors
+        GROUP BY line_byte_position ORDER BY 1"""
+    ).fetchall()
+    words = {
+        "TOO MANY COLUMNS": "the row has too many columns",
+        "MISSING COLUMNS": "the row has too few columns",
+        "UNQUOTED VALUE": "a quote is not closed, or text follows it",
+        "INVALID ENCODING": "the row is not UTF-8",
+        "LINE SIZE OVER MAXIMUM": f"the row is longer than {MAX_LINE >> 20} MiB",
+    }
+    return {int(offset): words.get(str(kind), "the row cannot be split into columns") for offset, kind, _ in rows}
+
+
+def _check_columns(source: Source, layout: _Layout) -> None:
+    missing = [c.name for c in TABLES[source.table] if c.required and c.name not in layout.columns]
+    if missing and source.format != "jsonl":
+        found = ", ".join([*layout.columns, *layout.ignored]) or "none"
+        raise InputError(
+            f"{source.path} lacks the column {' and '.join(missing)} of {source.table}; it has: {found}.",
+            "Rename the column, or say which table it is with --table.",
+        )
+
+
+def _match(source: Source, names: list[str]) -> tuple[dict[str, list[int]], tuple[str, ...]]:
+    """Contract column to the places where `names` has it, in any case; and the names that the contract lacks."""
+    contract = {column.name for column in TABLES[source.table]}
+    places: dict[str, list[int]] = {}
+    ignored = []
+    for at, name in enumerate(names):
+        plain = name.strip().lower()
+        if plain in contract:
+            places.setdefault(plain, []).append(at)
+        else:
+            ignored.append(name.strip())
+    return places, tuple(ignored)
+
+
+def _csv_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
+    with source.open() as file:
+        first = file.readline(MAX_LINE)
+    try:
+        header = first.decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise InputError(f"{source.path} is no UTF-8 text.", "Export it as UTF-8.") from None
+    if not header.strip() or "\0" in header:
+        raise InputError(f"{source.path} has no header line.", "Export it with column names in the first line.")
+    delimiter = "\t" if source.format == "tsv" else max(_DELIMITERS, key=header.count)
+    names = next(csv.reader(io.StringIO(header), delimiter=delimiter))
+    places, ignored = _match(source, names)
+    twice = [name for name, found in places.items() if len(found) > 1]
+    if twice:
+        raise InputError(f"{source.path} has the column {twice[0]} twice.", "Leave one of them out.")
+    columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(len(names)))
+    read = (
+        "read_csv(?, auto_detect = false, header = false, skip = 1, delim = ?, quote = '\"', escape = '\"', "
+        f"columns = {{{columns}}}, compression = ?, store_rejects = true, rejects_limit = 0, "
+        f"max_line_size = {MAX_LINE}, buffer_size = {2 * MAX_LINE})"
+    )
+    return _Layout(
+        read,
+        [str(source.path), delimiter, source.compression],
+        {name: f"c{found[0]}" for name, found in places.items()},
+        ignored,
+    )
+
+
+def _jsonl_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
+    names: dict[str, None] = {}
+    with source.open() as file:
+        for _ in range(_SNIFFED_LINES):
+            line = file.readline(MAX_LINE)
+            if not line:
+                break
+            try:
+                record = json.loads(line.decode("utf-8-sig"))
+            except ValueError:
+                continue
+            if isinstance(record, dict):
+                names.update(dict.fromkeys(map(str, record)))
+    places, ignored = _match(source, list(names))
+    spelled = list(names)
+    columns: dict[str, str] = {}
+    keys: dict[str, None] = {}
+    for column in TABLES[source.table]:
+        # Later lines may have columns that the first ones lack: the contract's own spelling is always read.
+        spellings = dict.fromkeys([spelled[at] for at in places.get(column.name, [])] + [column.name])
+        keys.update(spellings)
+        columns[column.name] = f"coalesce({', '.join(_identifier(key) for key in spellings)})"
+    listed = ", ".join(f"{_literal(key)}: 'VARCHAR'" for key in keys)
+    read = (
+        f"read_ndjson(?, columns = {{{listed}}}, ignore_errors = true, compression = ?, "
+        f"maximum_object_size = {MAX_LINE})"
+    )
+    return _Layout(read, [str(source.path), source.compression], columns, ignored)
+
+
+def _parquet_layout(con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
+    described = con.execute(
+        "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(?, binary_as_string = true))",
+        [str(source.path)],
+    ).fetchall()
+    names = [str(row[0]) for row in described]
+    places, ignored = _match(source, names)
+    columns = {}
+    for name, found in places.items():
+        kind = str(described[found[0]][1])
+        if len(found) > 1:
+            raise InputError(f"{source.path} has the column {name} twice.", "Leave one of them out.")
+        if kind.endswith("]") or kind.partition("(")[0] in ("STRUCT", "MAP", "UNION", "BLOB"):
+            raise InputError(
+                f"{source.path}: the column {name} holds {kind.partition('(')[0].lower()} values, not plain ones.",
+                "Write it as text, a number or a time.",
+            )
+        columns[name] = f"{_identifier(names[found[0]])}::VARCHAR"
+    return _Layout("read_parquet(?, binary_as_string = true)", [str(source.path)], columns, ignored)
+
+
+def _tell_bad_json(source: Source, rejects: list[Reject]) -> list[Reject]:
+    """DuckDB turns a line that is no JSON object into a row of NULLs: say so, instead of "account_id is missing"."""
+    suspects = {reject.line for reject in rejects if reject.reason == "account_id is missing"}
+    if not suspects:
+        return rejects
+    broken = set()
+    with source.open() as file:
+        for number, line in enumerate(file, start=1):
+            if number in suspects and not _is_object(line):
+                broken.add(number)
+    return [
+        Reject(reject.line, "", "the line is no JSON object", None) if reject.line in broken else reject
+        for reject in rejects
+    ]
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line.decode("utf-8-sig")), dict)
+    except ValueError:
+        return False
+
+
+def _unreadable(source: Source, exc: BaseException) -> Exception:
+    error = translate(exc, f"reading {source.path}")
+    low = str(exc).lower()
+    # The machine's own refusals (full disk, permission) are not the file's fault; a bad gzip header is an OSError too.
+    if isinstance(error, MachineError) and (not isinstance(exc, OSError) or exc.errno is not None):
+        return error
+    what = {"jsonl": "JSON Lines", "parquet": "Parquet"}.get(source.format, source.format.upper())
+    if source.bytes == 0:
+        return InputError(f"{source.path} is empty.", "Export it again.")
+    if "unexpected end" in low or isinstance(exc, EOFError) or "end-of-stream" in low or "truncated" in low:
+        return InputError(f"{source.path} is cut off.", "Copy or export it again.")
+    packed = f" packed with {source.compression}" if source.compression != "none" else ""
+    return InputError(f"{source.path} cannot be read as {what}{packed}.", "Is it what its name says? Export it again.")
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,99 @@
+"""The pepper: the secret under which raw prompts, e-mails and phone numbers become HMACs.
+
+It comes from `LINKAGE_PEPPER`, or else from a random key file beside the case that only its owner can read. The case
+stores the key's id, never the key; a command with another key is refused, since its values could not match.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from linkage import store
+from linkage.errors import InputError, MachineError, translate
+
+ENVIRONMENT: Final = "LINKAGE_PEPPER"
+_BLOCK: Final = 64
+
+
+@dataclass(frozen=True)
+class Key:
+    """A secret key.
+
+    Attributes:
+        secret: its bytes; never printed.
+        id: what the case stores to tell keys apart: 16 hexadecimal digits of an HMAC of a fixed text.
+    """
+
+    secret: bytes = field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """Tells keys apart without giving them away."""
+        return hmac.new(self.secret, b"linkage key id", hashlib.sha256).hexdigest()[:16]
+
+    def pads(self) -> tuple[bytes, bytes]:
+        """Inner and outer block of HMAC-SHA256 (RFC 2104), for engines that only have SHA-256."""
+        secret = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
+        block = secret.ljust(_BLOCK, b"\0")
+        return bytes(byte ^ 0x36 for byte in block), bytes(byte ^ 0x5C for byte in block)
+
+
+def key_file(case: Path) -> Path:
+    """Where the key of the case at `case` lies if `LINKAGE_PEPPER` is not set."""
+    return case.with_name(f"{case.name}.key")
+
+
+def load_or_make_key(case: Path) -> Key:
+    """The key for the case at `case`, made if there is none yet, and checked against the one it was made with.
+
+    Raises:
+        InputError: another key than the one that the case was made with, or an empty one.
+        MachineError: the key file cannot be read or written.
+    """
+    from_environment = os.environ.get(ENVIRONMENT)
+    path = key_file(case)
+    if from_environment is not None:
+        if not from_environment.strip():
+            raise InputError(
+                f"{ENVIRONMENT} is set but empty.", f"Set it to a long random text, or: unset {ENVIRONMENT}"
+            )
+        key, source = Key(from_environment.encode()), ENVIRONMENT
+    else:
+        key, source = _from_file(path, may_make=not _known_id(case)), str(path)
+    known = _known_id(case)
+    if known and known != key.id:
+        raise InputError(
+            f"{case} was made with another key (id {known}) than the one in {source} (id {key.id}).",
+            f"Set {ENVIRONMENT} to the first key, or put its key file at {path}.",
+        )
+    return key
+
+
+def _known_id(case: Path) -> str:
+    if not case.exists():
+        return ""
+    with store.reading(case) as con:
+        return store.meta(con, "key_id")
+
+
+def _from_file(path: Path, *, may_make: bool) -> Key:
+    try:
+        if not path.exists():
+            if not may_make:
+                raise MachineError(
+                    f"The key file {path} is missing.",
+                    f"Put it back, or set {ENVIRONMENT}: without it nothing matches.",
+                )
+            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(secrets.token_hex(32) + "\n")
+        text = path.read_text().strip()
+    except OSError as exc:
+        raise translate(exc, f"reading the key file {path}") from None
+    if not text:
+        raise InputError(f"The key file {path} is empty.", f"Put the right one back, or set {ENVIRONMENT}.")
+    return Key(text.encode())
