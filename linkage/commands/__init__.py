@@ -1,0 +1,99 @@
+"""The command line. One file a command, loaded when it is called: `linkage --help` imports click and nothing else."""
+
+import importlib
+import os
+import sys
+from typing import Any, Final
+
+import click
+
+from linkage import __version__
+from linkage.errors import ExitCode, LinkageError, translate
+
+# Name of each command and its line in `linkage --help`; the module of the same name has the rest.
+COMMANDS: Final = {
+    "ingest": "Read account exports into the case file.",
+    "rejects": "List or export the rows that were set aside.",
+    "detect": "Find rings of accounts by what they share.",
+    "rings": "Show the rings, the first to look at first.",
+    "ring": "Show one ring: members, evidence, bystanders, doubts.",
+    "why": "Show what ties two accounts.",
+    "hubs": "Show the identifiers that were damped, and why.",
+    "runs": "Show the runs of detect with their parameters.",
+    "export": "Write rings, members and evidence as files.",
+    "evaluate": "Compare the rings with a known truth.",
+    "simulate": "Make an export with planted rings and look-alikes.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The commands in the order of work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import and return a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"linkage.commands.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="linkage")
+def cli() -> None:
+    """Find rings of accounts that share payment methods, IPs, devices and prompts.
+
+    \b
+    Three commands to begin with:
+      linkage ingest exports/     read account exports into ./linkage.duckdb
+      linkage detect              find rings
+      linkage rings               look at them
+
+    A ring is a lead for a person, with its evidence and its doubts; it is no verdict.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command line and exit: see `errors.ExitCode` for the codes."""
+    sys.exit(run(argv))
+
+
+def run(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code. Errors go to stderr in one sentence and a hint."""
+    try:
+        result: Any = cli.main(argv, prog_name="linkage", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.Abort:
+        return _say("Interrupted.", "", ExitCode.INTERRUPTED)
+    except click.ClickException as exc:
+        exc.show()
+        return exc.exit_code
+    except KeyboardInterrupt:
+        return _say("Interrupted.", "What was finished is kept; run the same command again.", ExitCode.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. What is still buffered must not raise again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except Exception as exc:
+        if os.environ.get("LINKAGE_DEBUG"):
+            raise
+        if "interrupted" in str(exc).lower() and type(exc).__module__.startswith(("duckdb", "_duckdb")):
+            return _say("Interrupted.", "What was finished is kept; run the same command again.", ExitCode.INTERRUPTED)
+        error: LinkageError = translate(exc)
+        return _say(error.message, error.hint, error.exit_code)
+    return int(result) if isinstance(result, int) else ExitCode.DONE
+
+
+def _say(message: str, hint: str, code: ExitCode) -> int:
+    click.echo(f"Error: {message}" if code is not ExitCode.INTERRUPTED else message, err=True)
+    if hint:
+        click.echo(f"Hint: {hint}", err=True)
+    return code

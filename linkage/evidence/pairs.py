@@ -37,7 +37,8 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
     s = weighed.sightings
     if not len(s.account):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
-    cliques = _clique_pairs(*_walk(weighed), np.int64(hub_degree))
+    walk: Any = (*_walk(weighed), np.int64(hub_degree))
+    cliques = _clique_pairs(*walk)
     ties = _hub_ties(
         weighed.by_identifier,
         s.account,

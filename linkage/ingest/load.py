@@ -150,7 +150,7 @@ class _Run:
     def all(self, sources: Sequence[Source]) -> list[FileReport]:
         digests = {source: _digest(source) for source in sources}
         command = self._begin([f"{digests[source]} {source.table}" for source in sources])
-        total = sum(source.bytes for source in sources)
+        total = sum(source.size for source in sources)
         done = rows = 0
         reports: list[FileReport] = []
         seen: set[tuple[str, str]] = set(command.known)
@@ -165,7 +165,7 @@ class _Run:
                     seen.add(identity)
                 reports.append(report)
                 rows += report.rows
-            done += source.bytes
+            done += source.size
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         return reports
 
@@ -242,7 +242,7 @@ class _Run:
                     source.path.name,
                     source.table,
                     identity[0],
-                    source.bytes,
+                    source.size,
                     staged.rows,
                     added,
                     len(staged.rejects),
@@ -263,7 +263,7 @@ class _Run:
         def watch() -> None:
             while not done.wait(0.2):
                 percent = max(0.0, self._con.query_progress())
-                tell(replace(start, bytes_done=start.bytes_done + int(source.bytes * min(percent, 100) / 100)))
+                tell(replace(start, bytes_done=start.bytes_done + int(source.size * min(percent, 100) / 100)))
 
         watcher = threading.Thread(target=watch, daemon=True)
         watcher.start()
@@ -272,7 +272,7 @@ class _Run:
         finally:
             done.set()
             watcher.join()
-        tell(replace(start, bytes_done=start.bytes_done + source.bytes))
+        tell(replace(start, bytes_done=start.bytes_done + source.size))
 
 
 def _digest(source: Source) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import duckdb
+from duckdb.func import FunctionNullHandling
 
 from linkage.errors import InputError
 from linkage.model import BUILT_IN_KINDS, TABLES
@@ -45,7 +46,7 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         ("net_of", lambda text: net_of(text) if text else None, "VARCHAR"),
         ("is_card_number", lambda text: is_card_number(text) if text else False, "BOOLEAN"),
     ):
-        con.create_function(name, function, ["VARCHAR"], returns, null_handling="special")
+        con.create_function(name, function, ["VARCHAR"], returns, null_handling=FunctionNullHandling.SPECIAL)
 
 
 def is_card_number(text: str) -> bool:

@@ -42,7 +42,7 @@ class Source:
     compression: Compression
 
     @property
-    def bytes(self) -> int:
+    def size(self) -> int:
         """Size on disk."""
         return self.path.stat().st_size
 

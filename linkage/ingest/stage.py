@@ -270,7 +270,7 @@ def _unreadable(source: Source, exc: BaseException) -> Exception:
     if isinstance(error, MachineError) and (not isinstance(exc, OSError) or exc.errno is not None):
         return error
     what = {"jsonl": "JSON Lines", "parquet": "Parquet"}.get(source.format, source.format.upper())
-    if source.bytes == 0:
+    if source.size == 0:
         return InputError(f"{source.path} is empty.", "Export it again.")
     if "unexpected end" in low or isinstance(exc, EOFError) or "end-of-stream" in low or "truncated" in low:
         return InputError(f"{source.path} is cut off.", "Copy or export it again.")

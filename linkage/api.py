@@ -1,0 +1,104 @@
+"""The Python API: the answers of the commands as pandas DataFrames."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from linkage import detect as detection
+from linkage import evaluate as evaluation
+from linkage import export as exporting
+from linkage import ingest as ingesting
+from linkage import results
+from linkage.why import Tie, Why
+from linkage.why import why as why_two
+
+AnyPath = str | PathLike[str]
+
+
+class Case:
+    """A case file, as in `linkage --case FILE`.
+
+    Args:
+        path: the case file; `ingest` makes it.
+
+    All methods raise `linkage.errors.LinkageError`s.
+    """
+
+    def __init__(self, path: AnyPath = "linkage.duckdb") -> None:
+        self.path = Path(path)
+
+    def __repr__(self) -> str:
+        return f"Case({str(self.path)!r})"
+
+    def ingest(self, *paths: AnyPath, **options: Any) -> ingesting.IngestReport:
+        """Ingest files and folders; options as in `linkage.ingest.ingest`."""
+        return ingesting.ingest([Path(path) for path in paths], self.path, **options)
+
+    def detect(self, **options: Any) -> detection.DetectReport:
+        """Find rings; options as in `linkage.detect.detect`."""
+        return detection.detect(self.path, **options)
+
+    def rings(self, *, unlisted: bool = False) -> pd.DataFrame:
+        """The rings by rank, one a row; columns are those of `results.RingRow`, times are UTC without a zone.
+
+        Args:
+            unlisted: also those whose score is below the line.
+        """
+        return _frame(results.RingRow, results.rings(self.path, unlisted=unlisted))
+
+    def members(self, ring: str | None = None) -> pd.DataFrame:
+        """Members of all listed rings, or of one; columns of `results.MemberRow`.
+
+        Args:
+            ring: a ring's id, the start of it, or its rank.
+        """
+        rows = results.members(self.path) if ring is None else results.ring(self.path, ring).members
+        return _frame(results.MemberRow, rows)
+
+    def evidence(self, ring: str | None = None) -> pd.DataFrame:
+        """Evidence of all listed rings, or of one; columns of `results.EvidenceRow`."""
+        rows = results.evidence(self.path) if ring is None else results.ring(self.path, ring).evidence
+        return _frame(results.EvidenceRow, rows)
+
+    def bystanders(self, ring: str) -> pd.DataFrame:
+        """Accounts that touch a ring without being members; columns of `results.BystanderRow`."""
+        return _frame(results.BystanderRow, results.ring(self.path, ring).bystanders)
+
+    def hubs(self) -> pd.DataFrame:
+        """The ledger of damped identifiers; columns of `results.HubRow`."""
+        return _frame(results.HubRow, results.hubs(self.path))
+
+    def runs(self) -> pd.DataFrame:
+        """The runs of detect, the newest first; columns of `results.RunRow`."""
+        return _frame(results.RunRow, results.runs(self.path))
+
+    def why(self, a: str, b: str) -> pd.DataFrame:
+        """What ties two accounts, one shared identifier a row; columns of `why.Tie`.
+
+        `frame.attrs` holds the rest of the answer: bits, prior, ring_id, path and verdict.
+        """
+        answer: Why = why_two(self.path, a, b)
+        frame = _frame(Tie, answer.ties)
+        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "ties"})
+        return frame
+
+    def evaluate(self, truth: AnyPath) -> evaluation.Evaluation:
+        """Compare the rings with a `truth.csv`."""
+        return evaluation.evaluate_case(self.path, Path(truth))
+
+    def export(self, folder: AnyPath, format: exporting.Format = "csv") -> exporting.ExportReport:
+        """Write rings, members and evidence into a folder."""
+        return exporting.export(self.path, Path(folder), format=format)
+
+
+def _frame(kind: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
+    columns = [field.name for field in fields(kind)]
+    frame = pd.DataFrame([[getattr(row, name) for name in columns] for row in rows], columns=columns)
+    for name in columns:
+        if name.endswith(("_seen", "_at")):
+            frame[name] = pd.to_datetime(frame[name])
+    return frame

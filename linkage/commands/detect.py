@@ -1,0 +1,70 @@
+"""`linkage detect`."""
+
+from pathlib import Path
+
+import click
+
+from linkage.commands.common import case_option, json_options, note, print_json, spinner
+
+
+@click.command(name="detect")
+@case_option
+@click.option(
+    "--algorithm",
+    type=click.Choice(["leiden", "louvain", "label-propagation", "wcc"]),
+    default="leiden",
+    show_default=True,
+    help="How communities are found. leiden (under CPM) finds rings of all sizes; louvain merges small ones.",
+)
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same input and seed, same bytes."
+)
+@click.option(
+    "--resolution",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help="Bits that a pair must share beyond the prior. More gives smaller, tighter groups.",
+)
+@click.option("--min-accounts", type=click.IntRange(min=2), default=3, show_default=True, help="The smallest ring.")
+@click.option(
+    "--hub-degree",
+    type=click.IntRange(min=2),
+    default=100,
+    show_default=True,
+    help="Identifiers shared by more accounts are damped: linkage hubs.",
+)
+@json_options()
+def command(
+    case: Path, algorithm: str, seed: int, resolution: float, min_accounts: int, hub_degree: int, as_json: bool
+) -> None:
+    """Find rings of accounts by what they share.
+
+    Every value that accounts share is weighed in bits, communities are found, and those that look like one hand
+    behind many accounts are scored, explained and ranked.
+    """
+    from linkage.detect import detect
+
+    with spinner("detect") as step:
+        report = detect(
+            case,
+            algorithm=algorithm,
+            seed=seed,
+            resolution=resolution,
+            min_accounts=min_accounts,
+            hub_degree=hub_degree,
+            progress=step,
+        )
+    if as_json:
+        print_json("detect", {**report.counts, "run": report.run, "seconds": report.seconds, "timings": report.timings})
+        return
+    click.echo(
+        f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
+        f"{report.rings - report.listed:,} linked groups below the line"
+    )
+    if report.listed:
+        note("Look at them: linkage rings")
+    elif report.rings:
+        note("Look at the groups below the line: linkage rings --all")
+    else:
+        note("Nothing that accounts share ties them. What was damped: linkage hubs")

@@ -1,0 +1,31 @@
+"""`linkage export`."""
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from linkage.commands.common import case_option, json_options, print_json
+
+
+@click.command(name="export")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@case_option
+@click.option("--format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="File format.")
+@json_options()
+def command(folder: Path, case: Path, format: Literal["csv", "parquet"], as_json: bool) -> None:
+    """Write rings, members and evidence as files into DIR.
+
+    Listed and explained rings only. The same run gives the same bytes. In CSV, text that a spreadsheet would run as a
+    formula gets an apostrophe in front.
+    """
+    from linkage.export import export
+
+    report = export(case, folder, format=format)
+    if as_json:
+        print_json("export", report)
+        return
+    for path in report.files:
+        click.echo(f"{path}: {report.rows[path.stem]:,} rows")
+    if not report.changed:
+        click.echo("Nothing changed since the last export.")

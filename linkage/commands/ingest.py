@@ -1,0 +1,157 @@
+"""`linkage ingest`."""
+
+import sys
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from linkage.commands.common import case_option, json_options, note, print_json
+from linkage.errors import ExitCode
+from linkage.model import TABLES
+
+if TYPE_CHECKING:
+    from linkage.ingest import IngestReport, Progress
+
+
+@click.command(name="ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@case_option
+@click.option("--table", type=click.Choice(list(TABLES)), help="The table of all files, where their names do not say.")
+@click.option(
+    "--hash",
+    "hash_kinds",
+    multiple=True,
+    metavar="KIND",
+    help="Keep values of this kind (payment, device, ip, …) as hashes only. Set it at the first ingest.",
+)
+@click.option(
+    "--keep-private-ips", is_flag=True, help="Private addresses are evidence, as in exports mapped into 10/8."
+)
+@click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+@json_options()
+def command(
+    paths: tuple[Path, ...],
+    case: Path,
+    table: str | None,
+    hash_kinds: tuple[str, ...],
+    keep_private_ips: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Read account exports into the case file.
+
+    PATHS are files and folders. A file's table is in its name: accounts.csv, exchanges-2026-02.parquet,
+    logins.jsonl.gz. Files that went in before change nothing. Broken rows are set aside: linkage rejects.
+    """
+    from linkage.ingest import ingest
+
+    with _progress() as tell:
+        report = ingest(
+            paths,
+            case,
+            table=table,
+            hash_kinds=[kind for given in hash_kinds for kind in given.split(",")],
+            keep_private_ips=keep_private_ips,
+            dry_run=dry_run,
+            progress=tell,
+        )
+    if as_json:
+        print_json("ingest", report.to_dict())
+    else:
+        _print(report, dry_run=dry_run)
+    _warn(report)
+    return ExitCode.INPUT if report.refused else ExitCode.DONE
+
+
+def _print(report: "IngestReport", *, dry_run: bool) -> None:
+    for file in report.files:
+        if file.error:
+            continue
+        if file.already:
+            click.echo(f"{file.path}: already ingested, nothing changed")
+            continue
+        parts = [f"{file.rows:,} rows as {file.table}"]
+        parts.append("nothing written (dry run)" if dry_run else f"{file.added:,} new or changed")
+        if file.rejected:
+            parts.append(f"{file.rejected:,} rejected")
+        click.echo(f"{file.path}: {', '.join(parts)}")
+    if not dry_run:
+        click.echo(f"{report.case}: {report.added:,} rows added or changed")
+
+
+def _warn(report: "IngestReport") -> None:
+    ignored = sorted({column for file in report.files for column in file.ignored_columns})
+    if ignored:
+        note(f"Ignored columns: {', '.join(ignored)}")
+    if report.passed_over:
+        note(f"Passed over, no table's name: {', '.join(path.name for path in report.passed_over)}")
+    placeholders = sum(file.placeholders for file in report.files)
+    if placeholders:
+        note(f"Ignored {placeholders:,} placeholders (N/A, unknown, 0.0.0.0 …): they are nobody's identifier")
+    private = sum(file.private_ips for file in report.files)
+    if private and not report.keep_private_ips:
+        note(f"{private:,} rows have private addresses, which are no evidence")
+    for file in report.files:
+        if file.too_private and not report.keep_private_ips:
+            note(
+                f"Warning: {file.private_ips / file.ips:.0%} of the addresses in {file.path.name} are private. "
+                "If they stand for real ones, run again with --keep-private-ips."
+            )
+    if report.reasons:
+        note(f"Rejected {report.rejected:,} rows:")
+        for reason, count in report.reasons:
+            note(f"  {count:,}  {reason}")
+        note("See them: linkage rejects")
+    for file in report.refused:
+        note(f"Error: {file.error}")
+
+
+def _progress() -> "AbstractContextManager[Callable[[Progress], None] | None]":
+    return _Bar() if sys.stderr.isatty() else nullcontext(None)
+
+
+class _Bar(AbstractContextManager[Any]):
+    """Bytes read, rate and time left, on a terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
+
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+        self._last = 0.0
+
+    def __enter__(self) -> "Callable[[Progress], None]":
+        self._bar.start()
+        return self._tell
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def _tell(self, progress: "Progress") -> None:
+        self._last = time.monotonic()
+        self._bar.update(
+            self._task,
+            description=progress.file.name.replace("[", "\\["),
+            total=progress.bytes_total,
+            completed=progress.bytes_done,
+        )

@@ -1,0 +1,50 @@
+"""`linkage rings`."""
+
+from pathlib import Path
+
+import click
+
+from linkage.commands.common import case_option, json_options, limit_option, note, print_json, print_jsonl
+
+
+@click.command(name="rings")
+@case_option
+@click.option("--all", "unlisted", is_flag=True, help="Also groups whose score is below 0.5.")
+@limit_option(None, "rings; 20 on a screen")
+@json_options(lines=True)
+def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jsonl: bool) -> None:
+    """Show the rings, the first to look at first.
+
+    The score (0 to 1) says how much a group looks like one hand behind many accounts. It is a lead, no verdict.
+    """
+    from linkage.results import rings
+
+    rows = rings(case, unlisted=unlisted, limit=limit if limit or as_json or as_jsonl else 21)
+    if as_json:
+        print_json("rings", rows)
+    elif as_jsonl:
+        print_jsonl(rows)
+    elif not rows:
+        note("No rings." if unlisted else "No rings. Groups below the line: linkage rings --all")
+    else:
+        from linkage.output import console, day, table
+
+        shown = rows if limit else rows[:20]
+        cells = [
+            (
+                r.rank,
+                r.ring_id,
+                f"{r.score:.2f}",
+                r.status,
+                f"{r.accounts:,}",
+                f"{r.exchanges:,}",
+                day(r.last_seen),
+                r.why,
+            )
+            for r in shown
+        ]
+        headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("status", "left"), ("accounts", "right")]
+        console().print(table([*headings, ("exchanges", "right"), ("last seen", "left"), ("why", "wrap")], cells))
+        if len(rows) > len(shown):
+            note("There are more: --limit N shows so many.")
+        note(f"Look at one: linkage ring {shown[0].ring_id}")

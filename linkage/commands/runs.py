@@ -1,0 +1,46 @@
+"""`linkage runs`."""
+
+from pathlib import Path
+
+import click
+
+from linkage.commands.common import case_option, json_options, limit_option, note, plain, print_json, print_jsonl
+
+
+@click.command(name="runs")
+@case_option
+@limit_option(10, "runs")
+@json_options(lines=True)
+def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
+    """Show the runs of detect, the newest first, with parameters, counts and seconds.
+
+    --json also has the versions of all packages and the seconds of each step.
+    """
+    from linkage.results import runs
+
+    rows = runs(case, limit=limit)
+    if as_json:
+        print_json("runs", rows)
+    elif as_jsonl:
+        print_jsonl(rows)
+    elif not rows:
+        note("No run yet. Make one: linkage detect")
+    else:
+        from linkage.output import console, table
+
+        cells = [
+            (
+                r.run,
+                plain(r.started_at),
+                f"{r.seconds:.1f}",
+                r.counts["listed"],
+                ", ".join(
+                    f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
+                    for key, value in r.parameters.items()
+                ),
+                ", ".join(f"{value:,} {key}" for key, value in r.counts.items()),
+            )
+            for r in rows
+        ]
+        headings = [("run", "right"), ("started", "left"), ("seconds", "right"), ("rings", "right")]
+        console().print(table([*headings, ("parameters", "wrap"), ("counts", "wrap")], cells))

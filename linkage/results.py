@@ -1,0 +1,234 @@
+"""Read what the newest run left in a case: rings, their members and evidence, hubs, runs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from linkage import store
+from linkage.errors import NotFoundError
+
+
+@dataclass(frozen=True)
+class RingRow:
+    """One ring.
+
+    Attributes:
+        ring_id: stable from run to run.
+        rank: 1 is the first to look at.
+        score: 0 to 1.
+        q_value: how easily chance makes a ring as strong; None until it is measured.
+        status: one of `model.STATUSES`.
+        listed: its score reaches the line, or it would but for its explanation.
+        accounts, exchanges: members, and their exchanges.
+        first_seen, last_seen: of any member.
+        why, doubts: in plain language; doubts may be "".
+        bits: mean bits of a member beyond the prior.
+        factors: bits of each factor of the score.
+    """
+
+    ring_id: str
+    rank: int
+    score: float
+    q_value: float | None
+    status: str
+    listed: bool
+    accounts: int
+    exchanges: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    why: str
+    doubts: str
+    bits: float
+    factors: dict[str, float]
+
+
+@dataclass(frozen=True)
+class MemberRow:
+    """A member: tier is one of `model.TIERS`, confidence 0 to 1, bits beyond the prior."""
+
+    ring_id: str
+    account_id: str
+    tier: str
+    confidence: float
+    bits: float
+    exchanges: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """What ties a ring: members (`accounts`) and others (`outsiders`) with a value, and its bits for a mean member."""
+
+    ring_id: str
+    kind: str
+    value: str
+    label: str | None
+    accounts: int
+    outsiders: int
+    bits: float
+    first_seen: datetime | None
+    last_seen: datetime | None
+
+
+@dataclass(frozen=True)
+class BystanderRow:
+    """An account that touches a ring and is no member; bits of its strongest tie."""
+
+    ring_id: str
+    account_id: str
+    bits: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ring:
+    """A ring with all that belongs to it."""
+
+    ring: RingRow
+    members: tuple[MemberRow, ...]
+    evidence: tuple[EvidenceRow, ...]
+    bystanders: tuple[BystanderRow, ...]
+
+
+@dataclass(frozen=True)
+class HubRow:
+    """A damped identifier: its holders, what it is worth alone beyond the prior, pairs not formed, and why."""
+
+    kind: str
+    value: str
+    label: str | None
+    accounts: int
+    bits_alone: float
+    pairs_spared: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class RunRow:
+    """A run of detect."""
+
+    run: int
+    started_at: datetime
+    seconds: float
+    parameters: dict[str, Any]
+    versions: dict[str, str]
+    counts: dict[str, int]
+    timings: dict[str, float]
+
+
+def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> list[RingRow]:
+    """The rings of the newest run by rank.
+
+    Args:
+        case: the case file.
+        unlisted: also those whose score is below the line.
+        limit: at most so many.
+
+    Raises:
+        NotFoundError: the case has no run yet.
+    """
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        rows = con.execute(
+            "SELECT * FROM rings WHERE listed OR ? ORDER BY rank LIMIT ?", [unlisted, _limit(limit)]
+        ).fetchall()
+    return [_ring_row(row) for row in rows]
+
+
+def ring(case: Path, name: str) -> Ring:
+    """One ring with its members, evidence and bystanders.
+
+    Args:
+        case: the case file.
+        name: its id, the start of its id if only one ring's starts so, or its rank (`3` or `#3`).
+
+    Raises:
+        NotFoundError: no such ring, several, or no run yet.
+    """
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        found = _find(con, name)
+        ring_id = found.ring_id
+        members = con.execute(
+            "SELECT * FROM members WHERE ring_id = ? ORDER BY confidence DESC, bits DESC, account_id", [ring_id]
+        ).fetchall()
+        evidence = con.execute(
+            "SELECT * FROM evidence WHERE ring_id = ? ORDER BY bits DESC, kind, value", [ring_id]
+        ).fetchall()
+        near = con.execute(
+            "SELECT * FROM bystanders WHERE ring_id = ? ORDER BY reason LIKE 'shares%', bits DESC, account_id",
+            [ring_id],
+        ).fetchall()
+    return Ring(
+        found,
+        tuple(MemberRow(*row) for row in members),
+        tuple(EvidenceRow(*row) for row in evidence),
+        tuple(BystanderRow(*row) for row in near),
+    )
+
+
+def members(case: Path) -> list[MemberRow]:
+    """Members of all listed rings, by ring and account."""
+    return [MemberRow(*row) for row in _of_listed(case, "members", "r.rank, t.account_id")]
+
+
+def evidence(case: Path) -> list[EvidenceRow]:
+    """Evidence of all listed rings, by ring, the most bits first."""
+    return [EvidenceRow(*row) for row in _of_listed(case, "evidence", "r.rank, t.bits DESC, t.kind, t.value")]
+
+
+def hubs(case: Path, *, limit: int | None = None) -> list[HubRow]:
+    """The ledger of damped identifiers, the most shared first."""
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        rows = con.execute("SELECT * FROM hubs ORDER BY accounts DESC, kind, value LIMIT ?", [_limit(limit)]).fetchall()
+    return [HubRow(*row) for row in rows]
+
+
+def runs(case: Path, *, limit: int | None = None) -> list[RunRow]:
+    """The runs of detect, the newest first."""
+    with store.reading(case) as con:
+        rows = con.execute("SELECT * FROM runs ORDER BY run DESC LIMIT ?", [_limit(limit)]).fetchall()
+    return [RunRow(*row[:3], *(json.loads(part) for part in row[3:])) for row in rows]
+
+
+def _of_listed(case: Path, table: str, order: str) -> list[tuple[Any, ...]]:
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        return con.execute(
+            f"SELECT t.* FROM {table} t JOIN rings r USING (ring_id) WHERE r.listed ORDER BY {order}"  # noqa: S608
+        ).fetchall()
+
+
+def _must_have_run(con: duckdb.DuckDBPyConnection, case: Path) -> None:
+    if con.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is None:
+        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
+
+
+def _find(con: duckdb.DuckDBPyConnection, name: str) -> RingRow:
+    rank = name.removeprefix("#")
+    if rank.isascii() and rank.isdigit() and len(rank) < 10:
+        rows = con.execute("SELECT * FROM rings WHERE rank = ?", [int(rank)]).fetchall()
+    else:
+        rows = con.execute("SELECT * FROM rings WHERE starts_with(ring_id, ?) ORDER BY rank", [name]).fetchall()
+        rows = [row for row in rows if row[0] == name] or rows
+    if not rows or not name:
+        raise NotFoundError(f"There is no ring {name!r} in the newest run.", "See them: linkage rings --all")
+    if len(rows) > 1:
+        raise NotFoundError(f"{len(rows)} rings' ids start with {name!r}.", "Write more of the id.")
+    return _ring_row(rows[0])
+
+
+def _ring_row(row: Sequence[Any]) -> RingRow:
+    *plain, factors = row
+    return RingRow(*plain, json.loads(factors))
+
+
+def _limit(limit: int | None) -> int:
+    return 2**62 if limit is None else limit
