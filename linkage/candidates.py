@@ -34,6 +34,9 @@ ROUNDS: Final = 3
 JOIN_BITS: Final = 1.0
 """What a left-over account must share with a group beyond the prior to join it. Higher: fewer, surer members."""
 
+GROUP_BITS: Final = float(np.log2(PARTNERS))
+"""What a group of its own costs. Higher lets more pieces join their union at some dilution of what they share."""
+
 Labels = NDArray[np.int64]
 
 
@@ -99,7 +102,11 @@ def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
         pieces = int(labels.max()) + 1
         gain = np.bincount(labels, union.explained - alone.explained, minlength=pieces)
         tied = np.bincount(labels, union.net, minlength=pieces)
-        joins = (gain[labels] > 1e-9) & (tied[labels] > 0)
+        # A group must be worth its own existence: where several of them meet, each may give that up.
+        grouped = np.bincount(labels) > 1
+        meet = np.bincount(level[np.unique(labels, return_index=True)[1]], grouped)[level] > 1
+        spared = np.where(grouped[labels] & meet, GROUP_BITS, 0.0)
+        joins = (gain[labels] + spared > 1e-9) & (tied[labels] > 0)
         # Labels of unions follow those of the pieces that stay as they are.
         labels = _numbered(np.where(joins, level + pieces, labels))
     return labels

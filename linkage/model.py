@@ -121,7 +121,7 @@ BUILT_IN_KINDS: Final[dict[str, Kind]] = {
         Kind("phone", "contact", 0.5, noun="phone number"),
         Kind("org", "organisation", 0.05, fakeable=True, noun="organisation"),
         Kind("prompt", "prompt", 0.05, fakeable=True, noun="prompt fingerprint"),
-        Kind("burst", "prompt", 0.3, noun="burst of one prompt"),
+        Kind("burst", "prompt", 0.3, noun="prompt burst"),
         Kind("handoff", "timing", 0.2),
         Kind("balance", "timing", 0.1),
     )

@@ -226,8 +226,8 @@ def _find(con: duckdb.DuckDBPyConnection, name: str) -> RingRow:
 
 
 def _ring_row(row: Sequence[Any]) -> RingRow:
-    *plain, factors = row
-    return RingRow(*plain, json.loads(factors))
+    plain: list[Any] = [*row[:-1], json.loads(row[-1])]
+    return RingRow(*plain)
 
 
 def _limit(limit: int | None) -> int:

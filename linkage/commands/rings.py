@@ -39,7 +39,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
                 f"{r.accounts:,}",
                 f"{r.exchanges:,}",
                 day(r.last_seen),
-                r.why,
+                _first_sentence(r.why),
             )
             for r in shown
         ]
@@ -48,3 +48,9 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")
+
+
+def _first_sentence(text: str) -> str:
+    """The list has room for what ties a ring; `linkage ring` has the rest."""
+    head, end, _ = text.removeprefix("Explained: ").partition(". ")
+    return head + end.strip() if end else text

@@ -49,7 +49,7 @@ def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, ex
     if factors.get("prompts", 0) > 0 and facts.own_prompts is not None:
         more.append(f"{facts.own_prompts:.0%} of their prompts are shared among them and rare elsewhere")
     if factors.get("sign_ups", 0) >= 0.5 and facts.created_spread is not None:
-        more.append(f"half of them signed up within {_days(facts.created_spread)}")
+        more.append(f"they signed up within {_days(facts.created_spread)}")
     if factors.get("banned", 0) > 0:
         more.append(f"{facts.banned:,} of them {'is' if facts.banned == 1 else 'are'} banned or suspended already")
     if factors.get("round_the_clock", 0) > 0:

@@ -27,13 +27,14 @@ class Features:
         net: mean bits of a member beyond the prior.
         second: mean bits of a member's second strongest family that nobody can fake at no cost.
         beyond_network: mean bits of a member from families other than the network, fakeable ones left out.
-        costly: share of members with a costly identifier (payment, device, phone, a user's kind) shared inside.
+        costly: share of members with a costly identifier (payment, device, phone, a user's kind) shared inside; who
+            merely brushed it counts less (`evidence.weights.habit`).
         reach: members that share the most shared costly identifier.
         same_network: share of members that share one address with all others who have it inside the group.
         own_prompts: share of the group's prompts that are shared inside it and rare outside.
         repeated: share of an account's prompts that it had sent before.
         burst: share of members in a burst with others of the group.
-        created_spread: days between the quartiles of the members' sign-ups.
+        created_spread: days within which the members signed up, the first and last tenth left out.
         created_spread_all: the same of all accounts.
         age: median days between sign-up and last activity.
         banned: share of members banned or suspended.
@@ -110,7 +111,7 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         repeated=mean(repeated),
         burst=mean(_in_burst(weighed, candidates)),
         created_spread=spread,
-        created_spread_all=_quartile_days(created),
+        created_spread_all=_spread_days(created),
         age=age,
         banned=mean(profiles.banned),
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
@@ -148,10 +149,11 @@ def _costly(weighed: Weighed, candidates: Candidates, groups: int) -> tuple[Floa
         not kind.fakeable and (kind.family not in COSTLY_FAMILIES_NOT or kind.name == "phone") for kind in weighed.kinds
     ]
     shared = _kind_mask(weighed, costly_kind) & (candidates.evidence.holders > 1)
-    accounts = np.unique(s.account[shared])
-    reach = np.zeros(groups)
+    strongest, reach = np.zeros(s.accounts), np.zeros(groups)
+    np.maximum.at(strongest, s.account[shared], weighed.habit[shared])
     np.maximum.at(reach, labels[s.account[shared]], candidates.evidence.holders[shared])
-    return np.bincount(labels[accounts], minlength=groups).astype(np.float64), reach
+    inside = labels >= 0
+    return np.bincount(labels[inside], strongest[inside], minlength=groups).astype(np.float64), reach
 
 
 def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kinds: tuple[str, ...]) -> Floats:
@@ -185,29 +187,32 @@ def _ages(
 ) -> tuple[Floats, Floats]:
     known = profiles.created[inside] != NEVER
     created, owner = profiles.created[inside][known], label[known]
-    spread = _quantile(created, owner, groups, 0.75) - _quantile(created, owner, groups, 0.25)
+    spread = _quantile(created, owner, groups, 0.9, up=True) - _quantile(created, owner, groups, 0.1)
     enough = np.bincount(owner, minlength=groups) >= 3
     lived = known & (profiles.last[inside] != NEVER)
     age = (profiles.last - profiles.created)[inside][lived]
     return np.where(enough, spread / DAY_US, np.nan), _quantile(age, label[lived], groups, 0.5) / DAY_US
 
 
-def _quantile(values: NDArray[np.int64], label: NDArray[np.int64], groups: int, q: float) -> Floats:
-    """The lower empirical quantile of each group's values; NaN for an empty group."""
+def _quantile(
+    values: NDArray[np.int64], label: NDArray[np.int64], groups: int, q: float, *, up: bool = False
+) -> Floats:
+    """The empirical quantile of each group's values, the lower or upper neighbour; NaN for an empty group."""
+    to_whole = np.ceil if up else np.floor
     order = np.lexsort((values, label))
     count = np.bincount(label, minlength=groups)
     start = np.cumsum(count) - count
-    at = start + np.floor(q * np.maximum(count - 1, 0)).astype(np.int64)
+    at = start + to_whole(q * np.maximum(count - 1, 0)).astype(np.int64)
     if not len(values):
         return np.full(groups, np.nan)
     chosen = values[order][np.minimum(at, len(values) - 1)].astype(np.float64)
     return np.where(count > 0, chosen, np.nan)
 
 
-def _quartile_days(values: NDArray[np.int64]) -> float:
+def _spread_days(values: NDArray[np.int64]) -> float:
     if len(values) < 3:
         return float("nan")
-    low, high = np.quantile(values.astype(np.float64), (0.25, 0.75))
+    low, high = np.quantile(values.astype(np.float64), (0.1, 0.9))
     return float((high - low) / DAY_US)
 
 

@@ -76,7 +76,9 @@ def _sign_ups(f: Features) -> Floats:
 
 
 def _banned(f: Features) -> Floats:
-    return _when(f.banned * f.size >= 1, _between(np.log2((f.banned + 0.02) / (f.banned_all + 0.02)) / 2, 0, 2))
+    # One banned account among a few can be chance: two are a pattern.
+    bits = _between(np.log2((f.banned + 0.02) / (f.banned_all + 0.02)) / 2, 0, 2)
+    return np.where(f.banned * f.size >= 1.5, bits, _when(f.banned * f.size >= 0.5, bits / 2))
 
 
 def _round_the_clock(f: Features) -> Floats:
@@ -103,7 +105,7 @@ def _tenure(f: Features) -> Floats:
 
 def _household(f: Features) -> Floats:
     few = (f.size <= 5) & (f.same_network >= 0.99) & (f.burst == 0) & ~(f.own_prompts >= 0.02)
-    return _when(few, -2.0)
+    return _when(few, -3.0)
 
 
 def _organisation(f: Features) -> Floats:
