@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from linkage.evidence import PARTNERS, group_evidence, hubs, pair_edges, pair_prior, saturate, weigh
-from linkage.evidence.weights import POPULATION_FLOOR
+from linkage.evidence.pairs import Edges
+from linkage.evidence.weights import POPULATION_FLOOR, Weighed
 from linkage.model import kind_of
 from linkage.why import add_up
 from tests.cases import sightings
@@ -24,7 +26,7 @@ rows = st.lists(
 )
 
 
-def pair_bits(found: tuple[np.ndarray, np.ndarray, np.ndarray]) -> dict[tuple[int, int], float]:  # type: ignore[type-arg]
+def pair_bits(found: Edges) -> dict[tuple[int, int], float]:
     return {(int(a), int(b)): float(w) for a, b, w in zip(*found, strict=True)}
 
 
@@ -47,7 +49,7 @@ def test_the_pair_kernel_agrees_with_the_plain_sum_that_why_shows(
         for a, i, h in zip(s.account, s.identifier, weighed.habit, strict=True)
     }
     for a, b in combinations(range(s.accounts), 2):
-        shared = [
+        shared: list[tuple[str, str, str | None, int, float]] = [
             (s.kinds[s.kind[i]], str(i), None, 2, min(worth[a, i], worth[b, i]))
             for i in range(len(s.kind))
             if (a, i) in worth and (b, i) in worth
@@ -72,7 +74,7 @@ def test_one_more_value_of_a_kind_never_lowers_and_never_doubles(bits: list[floa
     st.floats(0, 30),
 )
 def test_one_more_shared_identifier_never_lowers_a_pairs_bits(
-    shared: list[tuple[str, str, None, int, float]], kind: str, bits: float
+    shared: list[tuple[str, str, str | None, int, float]], kind: str, bits: float
 ) -> None:
     assert add_up([*shared, (kind, "z", None, 2, bits)])[1] >= add_up(list(shared))[1] - 1e-9
 
@@ -139,8 +141,8 @@ def test_group_evidence_agrees_with_the_formula_written_out(
     assert credits[inside] == pytest.approx((found.net + prior)[inside])
 
 
-def _net(weighed: object, labels: np.ndarray, account: int) -> float:  # type: ignore[type-arg]
-    s = weighed.sightings  # type: ignore[attr-defined]
+def _net(weighed: Weighed, labels: NDArray[np.int64], account: int) -> float:
+    s = weighed.sightings
     if labels[account] < 0:
         return 0.0
     members = set(np.flatnonzero(labels == labels[account]).tolist())
@@ -153,8 +155,8 @@ def _net(weighed: object, labels: np.ndarray, account: int) -> float:  # type: i
         if a != account or others < 1:
             continue
         kind = s.kinds[s.kind[i]]
-        ratio = kind_of(kind).reliability * others / (len(holders[i]) - 1) * weighed.population / len(members)  # type: ignore[attr-defined]
-        fact = weighed.habit[at] * math.log2(ratio)  # type: ignore[attr-defined]
+        ratio = kind_of(kind).reliability * others / (len(holders[i]) - 1) * weighed.population / len(members)
+        fact = weighed.habit[at] * math.log2(ratio)
         if fact > 0:
             facts.setdefault(kind, []).append(fact)
     worth = {kind: saturate(max(values), sum(values)) for kind, values in facts.items()}
@@ -164,5 +166,5 @@ def _net(weighed: object, labels: np.ndarray, account: int) -> float:  # type: i
         faked = [w for k, w in worth.items() if kind_of(k).family == family and kind_of(k).fakeable]
         hard += max(firm, default=0.0)
         soft += max(0.0, max(faked, default=0.0) - max(firm, default=0.0))
-    prior = math.log2(weighed.population / (PARTNERS + len(members)))  # type: ignore[attr-defined]
+    prior = math.log2(weighed.population / (PARTNERS + len(members)))
     return hard + min(hard, soft) - prior

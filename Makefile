@@ -1,0 +1,53 @@
+# make demo    run the main job on a sample export
+# make test    everything that must hold: ruff, mypy, pytest
+PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+BIN := .venv/bin
+DEMO := demo
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs sample bench clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+.venv/made: pyproject.toml
+	@test -n "$(PYTHON)" || { echo "linkage needs Python 3.11 or newer; none was found." >&2; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	@touch $@
+
+.venv/made-test: .venv/made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+demo: .venv/made
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	@$(BIN)/python -m linkage.sample $(DEMO)/exports
+	@set -e; cd $(DEMO); export PATH="$(CURDIR)/$(BIN):$$PATH"; unset LINKAGE_CASE; \
+	for command in "ingest exports" detect rings "ring 1" "evaluate exports/truth.csv"; do \
+		printf '\n$$ linkage %s\n' "$$command"; linkage $$command; done
+	@printf '\nWhere to look next, in the folder $(DEMO)/ with ../$(BIN)/linkage:\n'
+	@printf '  linkage ring 2              another ring\n  linkage rings --all         groups below the line: families, offices\n'
+	@printf '  linkage hubs                what was damped\n  linkage export rings/       everything as CSV\n'
+
+lint: .venv/made-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+docs: .venv/made
+	$(BIN)/python docs/generate.py
+
+sample: .venv/made
+	$(BIN)/linkage simulate linkage/sample/export
+
+bench: .venv/made-test
+	$(BIN)/python benchmarks/ingest.py
+	$(BIN)/python benchmarks/communities.py
+
+clean:
+	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,58 @@
+"""Write `docs/commands.md` from the help texts: `python docs/generate.py`, or `make docs`."""
+
+from pathlib import Path
+
+import click
+
+from linkage.commands import COMMANDS, cli
+from linkage.errors import ExitCode
+
+PAGE = Path(__file__).with_name("commands.md")
+
+_CODES = {
+    ExitCode.DONE: "done; also when there is nothing to report",
+    ExitCode.INTERNAL: "our own fault: please report it",
+    ExitCode.USAGE: "the command line does not fit",
+    ExitCode.INPUT: "an input breaks the data contract",
+    ExitCode.NOT_FOUND: "a file, case, run, ring or account does not exist",
+    ExitCode.NEO4J: "Neo4j is unreachable or refused",
+    ExitCode.CHECK_FAILED: "a check that was asked for failed",
+    ExitCode.MACHINE: "the machine refused: disk, permission, memory, case in use",
+    ExitCode.ALERT: "an alert fired",
+    ExitCode.INTERRUPTED: "interrupted",
+}
+
+
+def commands_page() -> str:
+    """The page, from `--help` of every command."""
+    parts = [
+        "# Commands",
+        "Made from `--help` by `make docs`. Results go to stdout, everything else to stderr. `--json` prints one document "
+        "with a `schema` name, `--jsonl` one object a line.",
+        _help(cli, "linkage"),
+    ]
+    context = click.Context(cli, info_name="linkage")
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        if command is not None:
+            parts += [f"## linkage {name}", _help(command, f"linkage {name}")]
+    parts += [
+        "## Exit codes",
+        "| code | meaning |\n|---|---|\n" + "\n".join(f"| {code.value} | {_CODES[code]} |" for code in ExitCode),
+        "## Environment",
+        "| variable | meaning |\n|---|---|\n"
+        "| `LINKAGE_CASE` | the case file, where `--case` is not given |\n"
+        "| `LINKAGE_PEPPER` | the secret for hashing prompts, e-mails and phones, instead of the key file |\n"
+        "| `LINKAGE_THREADS` | threads of the database engine; results do not depend on it |\n"
+        "| `LINKAGE_DEBUG` | set to 1 for a traceback where an error is our fault |",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _help(command: click.Command, name: str) -> str:
+    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as context:
+        return f"```\n{command.get_help(context)}\n```"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(commands_page())
