@@ -40,6 +40,7 @@ test: lint
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/transcript.py
 
 sample: .venv/made
 	$(BIN)/linkage simulate linkage/sample/export

@@ -27,8 +27,8 @@ def commands_page() -> str:
     """The page, from `--help` of every command."""
     parts = [
         "# Commands",
-        "Made from `--help` by `make docs`. Results go to stdout, everything else to stderr. `--json` prints one document "
-        "with a `schema` name, `--jsonl` one object a line.",
+        "Made from `--help` by `make docs`. Results go to stdout, everything else to stderr. `--json` prints one "
+        "document with a `schema` name, `--jsonl` one object a line.",
         _help(cli, "linkage"),
     ]
     context = click.Context(cli, info_name="linkage")

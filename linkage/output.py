@@ -58,6 +58,15 @@ def day(value: datetime | None) -> str:
     return "" if value is None else f"{value:%Y-%m-%d}"
 
 
+def score(value: float) -> str:
+    """A score; none is shown as certain.
+
+    >>> score(0.9996), score(0.5)
+    ('>0.99', '0.50')
+    """
+    return ">0.99" if value > 0.99 else f"{value:.2f}"
+
+
 def bar(start: float, length: float, scale: float, width: int = 20) -> str:
     """A piece of a waterfall: blanks up to `start`, then blocks, `scale` filling `width` characters."""
     if scale <= 0:

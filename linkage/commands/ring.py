@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from linkage.results import Ring
 
 SHOWN = 20
+EVIDENCE = 12
 
 
 @click.command(name="ring")
@@ -33,7 +34,7 @@ def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
 
 
 def _print(found: "Ring", limit: int | None) -> None:
-    from linkage.output import console, day, safe
+    from linkage.output import console, day, safe, score
 
     r = found.ring
     out = console()
@@ -41,7 +42,7 @@ def _print(found: "Ring", limit: int | None) -> None:
     def say(line: str = "") -> None:
         out.print(safe(line), markup=False)
 
-    say(f"Ring {r.ring_id}: rank {r.rank}, score {r.score:.2f}, {r.status}{'' if r.listed else ', below the line'}")
+    say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, {r.status}{'' if r.listed else ', below the line'}")
     seen = f", seen {day(r.first_seen)} to {day(r.last_seen)}" if r.first_seen else ""
     say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
     say()
@@ -60,7 +61,7 @@ def _print_evidence(found, limit, out, say) -> None:  # type: ignore[no-untyped-
     from linkage.output import bar, day, table
 
     total = sum(e.bits for e in found.evidence)
-    shown = found.evidence[:limit]
+    shown = found.evidence[: None if limit is None else EVIDENCE]
     rest = found.evidence[len(shown) :]
     cells = []
     reached = 0.0

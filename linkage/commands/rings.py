@@ -27,14 +27,14 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
     elif not rows:
         note("No rings." if unlisted else "No rings. Groups below the line: linkage rings --all")
     else:
-        from linkage.output import console, day, table
+        from linkage.output import console, day, score, table
 
         shown = rows if limit else rows[:20]
         cells = [
             (
                 r.rank,
                 r.ring_id,
-                f"{r.score:.2f}",
+                score(r.score),
                 r.status,
                 f"{r.accounts:,}",
                 f"{r.exchanges:,}",

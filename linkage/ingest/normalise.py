@@ -92,13 +92,14 @@ def time(sql: str) -> str:
     )
     # A cast to TIMESTAMP would drop an offset without a word: those go by TIMESTAMPTZ, in a session whose zone is UTC.
     offset = rf"length({sql}) > 16 AND regexp_matches({sql}, '[T ].*[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
+    tight = f"replace(replace({sql}, ' +', '+'), ' -', '-')"
     plain = (
         f"coalesce(TRY_CAST({sql} AS TIMESTAMP), try_strptime({sql}, '%Y%m%dT%H%M%SZ'), "
         f"try_strptime({sql}, '%Y%m%dT%H%M%S'))"
     )
     read = (
         f"CASE WHEN regexp_full_match({sql}, '[0-9]+(\\.[0-9]*)?([eE][+]?[0-9]+)?') THEN {epoch} "
-        f"WHEN {offset} THEN TRY_CAST({sql} AS TIMESTAMPTZ)::TIMESTAMP ELSE {plain} END"
+        f"WHEN {offset} THEN TRY_CAST({tight} AS TIMESTAMPTZ)::TIMESTAMP ELSE {plain} END"
     )
     return f"CASE WHEN {read} >= {_LEAST_TIME} AND {read} < {_MOST_TIME} THEN {read} END"
 
@@ -198,7 +199,7 @@ def stored_value(kind: str, typed: str, key: Key, hashed: frozenset[str] = froze
         InputError: the text is no value of that kind.
     """
     rules = Rules(hashed)
-    source = f"({no_placeholder(text('?::VARCHAR'))})"
+    source = f"({no_placeholder(text('$1::VARCHAR'))})"
     expressions = {"email": hmac("email", "c"), "phone": hmac("phone", "c"), "prompt": "c"}
     forms = {"email": email("v"), "phone": phone("v"), "ip": ip("v"), "prompt": given_prompt("v")}
     canonical, kept = forms.get(kind, "v"), expressions.get(kind, rules.kept(kind, "c"))

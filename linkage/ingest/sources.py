@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -54,10 +55,32 @@ class Source:
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """The plain text of a CSV, TSV or JSON Lines file, as bytes."""
         if self.compression == "zstd":
-            return cast("IO[bytes]", zstandard.open(self.path, "rb"))
+            # The library's own reader has no readline.
+            return io.BufferedReader(zstandard.open(self.path, "rb"))
         if self.compression == "gzip":
             return cast("IO[bytes]", gzip.open(self.path, "rb"))
         return self.path.open("rb")
+
+
+def check_whole(source: Source) -> None:
+    """Zstandard readers take a file that is cut off for one that ends there: look for the end of its last frame.
+
+    Raises:
+        EOFError: the file is cut off.
+        zstandard.ZstdError: it is no Zstandard file.
+    """
+    if source.compression != "zstd":
+        return
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    with source.path.open("rb") as file:
+        while data := file.read(1 << 20):
+            while data:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                frame.decompress(data)
+                data = frame.unused_data if frame.eof else b""
+    if not frame.eof:
+        raise EOFError("cut off")
 
 
 def find_sources(paths: Sequence[Path], table: str | None = None) -> tuple[list[Source], list[Path]]:

@@ -18,7 +18,7 @@ from linkage.errors import InputError, MachineError, translate
 from linkage.ingest import lines
 from linkage.ingest.normalise import Rules
 from linkage.ingest.projection import projection
-from linkage.ingest.sources import Source
+from linkage.ingest.sources import Source, check_whole
 from linkage.model import TABLES
 
 MAX_LINE: Final = 16 << 20
@@ -83,6 +83,7 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Stage
         con.execute(f"DROP TABLE IF EXISTS {table}")
     layouts = {"csv": _csv_layout, "tsv": _csv_layout, "jsonl": _jsonl_layout, "parquet": _parquet_layout}
     try:
+        check_whole(source)
         layout = layouts[source.format](con, source)
         _check_columns(source, layout)
         select = projection(source.table, layout.columns, layout.source, rules)
@@ -204,18 +205,22 @@ def _jsonl_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
                 names.update(dict.fromkeys(map(str, record)))
     places, ignored = _match(source, list(names))
     spelled = list(names)
-    columns: dict[str, str] = {}
-    keys: dict[str, None] = {}
-    for column in TABLES[source.table]:
-        # Later lines may have columns that the first ones lack: the contract's own spelling is always read.
-        spellings = dict.fromkeys([spelled[at] for at in places.get(column.name, [])] + [column.name])
-        keys.update(spellings)
-        columns[column.name] = f"coalesce({', '.join(_identifier(key) for key in spellings)})"
-    listed = ", ".join(f"{_literal(key)}: 'VARCHAR'" for key in keys)
-    read = (
-        f"read_ndjson(?, columns = {{{listed}}}, ignore_errors = true, compression = ?, "
-        f"maximum_object_size = {MAX_LINE})"
-    )
+    # Later lines may have columns that the first ones lack: the contract's own spelling stands for them.
+    spellings = {
+        column.name: [spelled[at] for at in places.get(column.name, [])] or [column.name]
+        for column in TABLES[source.table]
+    }
+    common = f"ignore_errors = true, compression = ?, maximum_object_size = {MAX_LINE}"
+    if any(len(found) > 1 for found in spellings.values()):
+        # DuckDB takes no two names that differ in case only: look each up in the whole object instead.
+        columns = {
+            name: f"coalesce({', '.join(f'json ->> {_literal(_path(key))}' for key in found)})"
+            for name, found in spellings.items()
+        }
+        return _Layout(f"read_ndjson_objects(?, {common})", [str(source.path), source.compression], columns, ignored)
+    listed = ", ".join(f"{_literal(found[0])}: 'VARCHAR'" for found in spellings.values())
+    columns = {name: _identifier(found[0]) for name, found in spellings.items()}
+    read = f"read_ndjson(?, columns = {{{listed}}}, {common})"
     return _Layout(read, [str(source.path), source.compression], columns, ignored)
 
 
@@ -276,6 +281,11 @@ def _unreadable(source: Source, exc: BaseException) -> Exception:
         return InputError(f"{source.path} is cut off.", "Copy or export it again.")
     packed = f" packed with {source.compression}" if source.compression != "none" else ""
     return InputError(f"{source.path} cannot be read as {what}{packed}.", "Is it what its name says? Export it again.")
+
+
+def _path(key: str) -> str:
+    escaped = key.replace('"', '\\"')
+    return f'$."{escaped}"'
 
 
 def _identifier(name: str) -> str:

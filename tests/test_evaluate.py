@@ -1,0 +1,124 @@
+"""Measures against hand-worked cases and independent implementations."""
+
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+
+from linkage.errors import InputError, NotFoundError
+from linkage.evaluate import Evaluation, evaluate, evaluate_case, read_truth
+
+worlds = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=14)
+
+
+def of(world: list[tuple[int, int]]) -> tuple[dict[str, str], list[list[str]]]:
+    """True ring and found ring of each account, 0 for none."""
+    truth = {f"a{at}": f"t{true}" if true else "" for at, (true, _) in enumerate(world)}
+    rings = [[f"a{at}" for at, (_, found) in enumerate(world) if found == ring] for ring in (1, 2, 3)]
+    return truth, [ring for ring in rings if ring]
+
+
+def test_a_world_worked_by_hand() -> None:
+    truth = {"a": "x", "b": "x", "c": "x", "d": "x", "e": "y", "f": "y", "g": "", "h": ""}
+    found = evaluate(truth, [["a", "b", "c"], ["e", "g", "h"]])
+    assert (found.accounts, found.fraudulent, found.flagged, found.true_rings, found.rings) == (8, 6, 6, 2, 2)
+    assert found.account.precision == pytest.approx(4 / 6)
+    assert found.account.recall == pytest.approx(4 / 6)
+    # Pairs: 3 + 3 found, 6 + 1 true, 3 in common.
+    assert found.pairwise.precision == pytest.approx(3 / 6)
+    assert found.pairwise.recall == pytest.approx(3 / 7)
+    # Precision of a, b, c: 1; d, f alone: 1; e, g, h: 1/3. Recall of a, b, c: 3/4; d: 1/4; e, f: 1/2; g, h: 1.
+    assert found.b_cubed.precision == pytest.approx((3 + 2 + 1) / 8)
+    assert found.b_cubed.recall == pytest.approx((3 * 3 / 4 + 1 / 4 + 2 * 1 / 2 + 2) / 8)
+    assert (found.ring_recall_50, found.ring_recall_80) == (0.5, 0.0)
+    assert found.average_precision == 1.0
+    assert found.innocent_first == 1
+
+
+def test_nothing_found_and_nothing_to_find() -> None:
+    nothing = evaluate({"a": "x", "b": "x"}, [])
+    assert (nothing.account.precision, nothing.account.recall, nothing.account.f1) == (None, 0.0, 0.0)
+    assert (nothing.ring_recall_50, nothing.average_precision) == (0.0, None)
+    clean = evaluate({"a": "", "b": ""}, [])
+    assert (clean.account.recall, clean.ring_recall_50, clean.b_cubed.f1) == (None, None, None)
+    assert evaluate({"a": ""}, [["a", "z"]]).unknown == 1
+
+
+@given(worlds)
+def test_account_measures_are_those_of_scikit_learn(world: list[tuple[int, int]]) -> None:
+    truth, rings = of(world)
+    found = evaluate(truth, rings).account
+    actual, flagged = [bool(true) for true, _ in world], [bool(ring) for _, ring in world]
+    p, r, f, _ = precision_recall_fscore_support(actual, flagged, average="binary", zero_division=0)
+    assert (found.precision or 0, found.recall or 0, found.f1 or 0) == pytest.approx((p, r, f))
+
+
+@given(worlds)
+def test_pairs_and_b_cubed_are_those_of_plain_counting(world: list[tuple[int, int]]) -> None:
+    truth, rings = of(world)
+    found = evaluate(truth, rings)
+    same = [(a, b) for a, b in combinations(world, 2)]
+    in_found = [bool(a[1]) and a[1] == b[1] for a, b in same]
+    in_truth = [bool(a[0]) and a[0] == b[0] for a, b in same]
+    common = sum(x and y for x, y in zip(in_found, in_truth, strict=True))
+    assert found.pairwise.precision == (pytest.approx(common / sum(in_found)) if any(in_found) else None)
+    assert found.pairwise.recall == (pytest.approx(common / sum(in_truth)) if any(in_truth) else None)
+    counted = [at for at, (true, ring) in enumerate(world) if true or ring]
+    values = []
+    for at in counted:
+        mine = {b for b, (_, ring) in enumerate(world) if b == at or (ring and ring == world[at][1])}
+        theirs = {b for b, (true, _) in enumerate(world) if b == at or (true and true == world[at][0])}
+        values.append((len(mine & theirs) / len(mine), len(mine & theirs) / len(theirs)))
+    if values:
+        p, r = np.mean(values, axis=0)
+        assert (found.b_cubed.precision, found.b_cubed.recall) == pytest.approx((p, r))
+
+
+@given(worlds)
+def test_average_precision_is_that_of_scikit_learn(world: list[tuple[int, int]]) -> None:
+    truth, rings = of(world)
+    relevant = [
+        any(sum(truth[a] == true for a in ring) * 2 > len(ring) for true in set(truth.values()) if true)
+        for ring in rings
+    ]
+    found = evaluate(truth, rings).average_precision
+    if any(relevant):
+        assert found == pytest.approx(average_precision_score(relevant, [-at for at in range(len(rings))]))
+    else:
+        assert found is None
+
+
+def test_truth_files(tmp_path: Path) -> None:
+    path = tmp_path / "truth.csv"
+    path.write_text("\ufeffRing,Account_ID\nx,a\n,b\nx,a\n")
+    assert read_truth(path) == {"a": "x", "b": ""}
+    for content, message in (
+        ("account_id\na\n", "lacks the columns"),
+        ("account_id,ring\na,x\na,y\n", "line 3: account a is in two rings"),
+        ("account_id,ring\n,x\n", "line 2: account_id is missing"),
+        ("account_id,ring\n", "names no accounts"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=message):
+            read_truth(path)
+    path.write_bytes(b"account_id,ring\n\xff\xfe,x\n")
+    with pytest.raises(InputError, match="no UTF-8"):
+        read_truth(path)
+    with pytest.raises(NotFoundError):
+        read_truth(tmp_path / "missing.csv")
+
+
+def test_the_sample_is_found_well(sample_case: Path) -> None:
+    from linkage.sample import FOLDER
+
+    found: Evaluation = evaluate_case(sample_case, FOLDER / "truth.csv")
+    assert found.to_dict()["schema"] == "linkage.evaluation/1"
+    assert found.account.precision is not None
+    assert found.account.precision >= 0.95
+    assert found.account.recall is not None
+    assert found.account.recall >= 0.85
+    assert found.innocent_first <= 1

@@ -1,0 +1,209 @@
+"""The house: who may know whom, docs that match the program, errors, and what a wheel holds."""
+
+import ast
+import errno
+import importlib.util
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from types import ModuleType
+
+import duckdb
+import pytest
+
+import linkage
+from linkage import errors, resources
+from linkage.commands import COMMANDS
+from linkage.errors import CaseBusyError, ExitCode, LinkageError, MachineError, NotFoundError, translate
+from linkage.model import BUILT_IN_KINDS
+from linkage.rings.score import FACTORS
+from linkage.sample import copy_to
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "linkage"
+
+
+def imports() -> dict[str, set[str]]:
+    """What each module of the package imports, as dotted names."""
+    found: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        names: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                names |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        found[".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")] = names
+    return found
+
+
+def importers(found: dict[str, set[str]], name: str) -> set[str]:
+    return {module for module, names in found.items() if any(n == name or n.startswith(f"{name}.") for n in names)}
+
+
+# Each step of the road, and what it may not know.
+MAY_NOT_KNOW = {
+    "linkage.errors": ("linkage",),
+    "linkage.model": ("linkage",),
+    "linkage.networks": ("linkage",),
+    "linkage.store": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
+    "linkage.ingest": (
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.communities",
+        "linkage.rings",
+        "linkage.detect",
+    ),
+    "linkage.identify": (
+        "linkage.ingest",
+        "linkage.evidence",
+        "linkage.communities",
+        "linkage.rings",
+        "linkage.detect",
+    ),
+    "linkage.evidence": (
+        "linkage.ingest",
+        "linkage.communities",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.candidates",
+    ),
+    "linkage.communities": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.store"),
+    "linkage.candidates": ("linkage.ingest", "linkage.rings", "linkage.detect", "linkage.store"),
+    "linkage.rings": ("linkage.ingest", "linkage.detect", "linkage.record", "linkage.results"),
+    "linkage.simulate": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
+    "linkage.evaluate": ("linkage.ingest", "linkage.detect", "linkage.rings"),
+}
+
+
+def test_the_road_goes_one_way() -> None:
+    found = imports()
+    for room, forbidden in MAY_NOT_KNOW.items():
+        for module, names in found.items():
+            if module != room and not module.startswith(f"{room}."):
+                continue
+            for name in forbidden:
+                own = name == "linkage" and module.startswith("linkage")
+                known = {n for n in names if n == name or n.startswith(f"{name}.")}
+                assert not known or (own and not known), f"{module} may not know {known}"
+    assert all("linkage.commands" not in names for module, names in found.items() if "commands" not in module
+               and module not in ("linkage.__main__",))  # fmt: skip
+
+
+def test_each_foreign_package_has_its_one_place() -> None:
+    found = imports()
+    assert importers(found, "community") == {"linkage.communities.louvain"}
+    assert importers(found, "pandas") == {"linkage.api"}
+    assert all(module.startswith("linkage.commands") for module in importers(found, "click"))
+    assert importers(found, "zstandard") == {"linkage.ingest.sources"}
+
+
+def test_modules_are_short() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        assert len(path.read_text().splitlines()) <= 420, path
+
+
+def test_the_package_front() -> None:
+    assert sorted(linkage.__all__) == ["Case", "__version__"]
+    assert linkage.Case.__name__ == "Case"
+    with pytest.raises(AttributeError):
+        linkage.nothing  # noqa: B018
+    assert resources.folder("graph_schema").is_dir()
+    with pytest.raises(LinkageError, match="missing"):
+        resources.folder("no_such_folder")
+
+
+# Docs.
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_commands_page_is_what_help_prints() -> None:
+    assert (ROOT / "docs" / "commands.md").read_text() == script("generate").commands_page()
+
+
+def test_the_transcript_of_the_readme_is_true() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert script("transcript").filled(text) == text
+
+
+def test_the_python_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy_to(tmp_path / "exports")
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "python-api.md").read_text(), re.DOTALL))
+    exec(compile(code, "python-api.md", "exec"), {})
+    assert "no ring 'no-such-ring'" in capsys.readouterr().out
+
+
+def test_docs_name_what_there_is() -> None:
+    detection = (ROOT / "docs" / "detection.md").read_text()
+    for factor in FACTORS:
+        assert f"`{factor.name}`" in detection
+    for kind in ("payment", "device", "user_agent", "ip", "ip_net", "email", "email_domain", "org", "prompt", "burst"):
+        assert f"{BUILT_IN_KINDS[kind].reliability:g} |" in detection
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
+    for page in pages:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), (page.name, target)
+        for command in re.findall(r"`linkage ([a-z-]+)", page.read_text()):
+            assert command in COMMANDS, (page.name, command)
+
+
+# Errors.
+
+
+def test_every_error_has_its_code_and_foreign_ones_are_mapped() -> None:
+    classes = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, LinkageError)]
+    for kind in classes:
+        assert kind.__name__ in (errors.__doc__ or "")
+        assert kind("what", "hint").hint == "hint"
+    for exc, wanted in (
+        (OSError(errno.ENOSPC, "No space left on device", "x"), MachineError),
+        (OSError(errno.EACCES, "Permission denied", "x"), MachineError),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), NotFoundError),
+        (MemoryError(), MachineError),
+        (duckdb.OutOfMemoryException("x"), MachineError),
+        (duckdb.IOException("Could not set lock on file: Conflicting lock is held in python (PID 42)."), CaseBusyError),
+        (duckdb.IOException("write: No space left on device"), MachineError),
+        (duckdb.ParserException("syntax error at secret value"), LinkageError),
+        (KeyError("secret value"), LinkageError),
+    ):
+        error = translate(exc, "doing it")
+        assert type(error) is wanted
+        assert "secret value" not in error.message + error.hint
+        assert error.message.endswith(".")
+    assert translate(duckdb.ParserException("x")).exit_code is ExitCode.INTERNAL
+
+
+# Packaging.
+
+
+def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
+    def build(kind: str, source: Path) -> Path:
+        subprocess.run(
+            [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(tmp_path / kind)],
+            cwd=source, check=True, capture_output=True,
+        )  # fmt: skip
+        (made,) = (tmp_path / kind).iterdir()
+        return made
+
+    with zipfile.ZipFile(build("wheel", ROOT)) as wheel:
+        names = set(wheel.namelist())
+    assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
+    assert {"linkage/py.typed", "linkage/sample/export/truth.csv"} <= names
+    assert {name.split("/")[0] for name in names} == {"linkage", f"account_linkage-{linkage.__version__}.dist-info"}
+    import tarfile
+
+    with tarfile.open(build("sdist", ROOT)) as archive:
+        files = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"cli.py", "Makefile", "README.md", "LICENSE", "graph_schema/README.md", "tests/test_house.py"} <= files
