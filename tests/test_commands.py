@@ -2,7 +2,6 @@
 
 import json
 import os
-import pwd
 import resource
 import signal
 import subprocess
@@ -57,7 +56,7 @@ def test_help_imports_nothing_heavy() -> None:
     heavy = ("pandas", "duckdb", "numba", "numpy", "rich", "scipy", "networkx", "neo4j")
     code = (
         "import sys; from linkage.commands import run; run(['--help']); run(['detect', '--help']);"
-        f"sys.exit(' '.join(name for name in {heavy!r} if name in sys.modules))"
+        f"sys.exit(' '.join(name for name in {heavy!r} if name in sys.modules) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -240,10 +239,16 @@ def test_a_case_that_is_held_names_its_holder(tmp_path: Path, monkeypatch: pytes
 # What the machine refuses. Tests may run as root, whom no permission stops: the command runs as nobody then.
 
 
-def _as_nobody() -> None:
-    if os.getuid() == 0:
-        os.setgid(pwd.getpwnam("nobody").pw_gid)
-        os.setuid(pwd.getpwnam("nobody").pw_uid)
+def unprivileged(*words: object) -> "subprocess.CompletedProcess[str]":
+    # Everything is imported before root is given up: the interpreter may lie where only root may look.
+    code = (
+        "import os, pwd, sys, linkage.ingest, linkage.results, linkage.output; from linkage.commands import run\n"
+        "import linkage.commands.ingest, linkage.commands.rings; nobody = pwd.getpwnam('nobody')\n"
+        "if os.getuid() == 0: os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)\n"
+        "sys.exit(run(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
@@ -253,15 +258,14 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     export.write_text("account_id\na\nb\n")
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o555)
-    options = {"preexec_fn": _as_nobody, "cwd": "/", "env": {**os.environ, "NUMBA_CACHE_DIR": "/nonexistent"}}
-    done = child("ingest", export, "--case", locked / "c.duckdb", **options)
+    done = unprivileged("ingest", export, "--case", locked / "c.duckdb")
     assert done.returncode == ExitCode.MACHINE, done.stderr
     assert "Permission denied" in done.stderr
     assert "Traceback" not in done.stderr
     assert list(locked.iterdir()) == []
     case = make_case(tmp_path / "mine.duckdb", accounts=[{"account_id": "a"}])
     case.chmod(0o600 if os.getuid() == 0 else 0o000)
-    done = child("rings", "--case", case, **options)
+    done = unprivileged("rings", "--case", case)
     assert done.returncode == ExitCode.MACHINE, done.stderr
     assert "Permission denied" in done.stderr
 

@@ -78,8 +78,9 @@ def run(argv: list[str] | None = None) -> int:
         return exc.exit_code
     except KeyboardInterrupt:
         return _say("Interrupted.", "What was finished is kept; run the same command again.", ExitCode.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough. What is still buffered must not raise again at exit.
+    except (BrokenPipeError, SystemExit):
+        # The reader (head, less) has seen enough; click exits by itself then. What is still buffered must not raise
+        # again at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except Exception as exc:

@@ -25,9 +25,10 @@ def command(
     as_json: bool,
     as_jsonl: bool,
 ) -> None:
-    """List or export the rows that were set aside: file, line, column, reason and an excerpt.
+    """List or export the rows that were set aside.
 
-    The excerpt holds the offending column only, and *** where that is private.
+    Each with its file, line, column, reason and an excerpt, which holds the offending column only, and *** where
+    that is private.
     """
     from linkage.ingest import export_rejects, rejects
 

@@ -20,7 +20,7 @@ EVIDENCE = 12
 @click.option("--all", "everything", is_flag=True, help="All members, evidence and bystanders, not the first 20.")
 @json_options()
 def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
-    """Show one ring: its members, the evidence in bits, bystanders, and what speaks against it.
+    """Show one ring: members, evidence, bystanders, doubts.
 
     RING is an id, the start of one, or a rank from `linkage rings`.
     """
