@@ -9,7 +9,7 @@ import duckdb
 import numpy as np
 
 from linkage import store
-from linkage.evidence import Hub, Weighed
+from linkage.evidence import Hub, Weighed, pair_prior
 from linkage.identify import NEVER
 from linkage.rings import Judged
 
@@ -35,20 +35,19 @@ WITH times AS (SELECT m.ring_id, s.identifier, min(s.first_at) AS first_at, max(
 SELECT e.ring_id, h.kind, h.value, h.label, e.accounts, e.outsiders, e.bits, t.first_at, t.last_at
 FROM in_evidence e JOIN shared h USING (identifier) LEFT JOIN times t USING (ring_id, identifier);
 
--- Whoever shares a value that ties a ring, is no hub's holder and no member.
+-- Whoever shares a value that ties a ring and would link two accounts by itself, and is no member.
 CREATE TABLE out_bystanders AS
 WITH touching AS (SELECT e.ring_id, s.account, count(*) AS values, max(w.bits * w.habit) AS bits,
-        arg_max(h.kind, (w.bits * w.habit, e.identifier)) AS kind,
-        arg_max(h.accounts, (w.bits * w.habit, e.identifier)) AS holders
+        arg_max(h.kind || ' ' || coalesce(h.label, h.value), (w.bits * w.habit, e.identifier)) AS strongest
     FROM in_evidence e JOIN in_weights w USING (identifier) JOIN sightings s ON s.identifier = w.identifier
         AND s.account = w.account JOIN shared h ON h.identifier = e.identifier
-    WHERE e.outsiders > 0 AND NOT w.fakeable AND h.accounts <= {cap}
+    WHERE e.outsiders > 0 AND NOT w.fakeable AND w.bits * w.habit > {prior}
     GROUP BY ALL),
 outside AS (SELECT t.* FROM touching t LEFT JOIN in_members m ON m.account = t.account AND m.ring_id = t.ring_id
     WHERE m.account IS NULL)
 SELECT o.ring_id, i.account_id, round(o.bits, 4) AS bits,
     CASE WHEN v.account IS NOT NULL THEN 'had the payment method before the others: may be its owner'
-    ELSE 'shares ' || o.values || ' of its values, above all a ' || o.kind || ' at ' || o.holders || ' accounts' END
+    ELSE 'shares ' || o.values || ' of its values, above all ' || o.strongest END
     AS reason
 FROM outside o JOIN ids i USING (account) LEFT JOIN in_owners v USING (ring_id, account)
 QUALIFY row_number() OVER (PARTITION BY o.ring_id ORDER BY v.account IS NULL, o.bits DESC, i.account_id) <= {most};
@@ -124,7 +123,7 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("weights", weights),
     ):
         con.register(f"in_{name}", columns)
-    con.execute(_STAGE.format(never=NEVER, cap=100, most=BYSTANDERS))
+    con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS))
 
 
 def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> None:

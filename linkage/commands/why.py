@@ -13,7 +13,10 @@ from linkage.commands.common import case_option, json_options, print_json
 @case_option
 @json_options()
 def command(account: str, other_account: str, case: Path, as_json: bool) -> None:
-    """Show what ties two accounts, or that nothing does."""
+    """Show what ties two accounts.
+
+    Each shared identifier with its bits, the path between them if they share nothing, or that nothing ties them.
+    """
     from linkage.why import why
 
     answer = why(case, account, other_account)
