@@ -50,7 +50,8 @@ def commands_page() -> str:
 
 
 def _help(command: click.Command, name: str) -> str:
-    with click.Context(command, info_name=name, max_content_width=100, terminal_width=100) as context:
+    settings = {"max_content_width": 100, "terminal_width": 100}
+    with click.Context(command, info_name=name, **{**cli.context_settings, **settings}) as context:
         return f"```\n{command.get_help(context)}\n```"
 
 

@@ -16,7 +16,6 @@ import pytest
 
 from linkage import store
 from linkage.commands import COMMANDS, run
-from linkage.detect import detect
 from linkage.errors import CaseBusyError, ExitCode
 from linkage.ingest import ingest
 from tests.cases import make_case
@@ -298,7 +297,7 @@ def test_an_interrupt_leaves_whole_files_and_a_killed_ingest_can_be_repeated(tmp
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "accounts.csv").write_text("account_id\na\nb\n")
-    lines = "".join(f"a{n},8.{n % 250}.{n % 240}.1,d{n}\n" for n in range(600_000))
+    lines = "".join(f"a{n},8.{n % 250}.{n % 240}.1,d{n}\n" for n in range(300_000))
     (folder / "logins.csv").write_text("account_id,ip,device_id\n" + lines)
     for name, sign, code in (("i", signal.SIGINT, ExitCode.INTERRUPTED), ("k", signal.SIGKILL, -9)):
         case = tmp_path / f"{name}.duckdb"
@@ -317,8 +316,8 @@ def test_an_interrupt_leaves_whole_files_and_a_killed_ingest_can_be_repeated(tmp
         # A very fast machine may have finished before the signal came.
         assert process.returncode in (code, 0), err
         assert "Traceback" not in err
+        assert "nanobind" not in err
         ingest([folder], case)
         with store.reading(case) as con:
-            assert con.execute("SELECT count(*) FROM logins").fetchone() == (600_000,)
+            assert con.execute("SELECT count(*) FROM logins").fetchone() == (300_000,)
         assert not list(tmp_path.glob(f".{name}.duckdb.*.scratch"))
-        detect(case)

@@ -14,9 +14,9 @@ from linkage.commands.common import case_option, json_options, print_json
 @click.option("--format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="File format.")
 @json_options()
 def command(folder: Path, case: Path, format: Literal["csv", "parquet"], as_json: bool) -> None:
-    """Write rings, members and evidence as files into DIR.
+    """Write rings, members and evidence as files.
 
-    Listed and explained rings only. The same run gives the same bytes. In CSV, text that a spreadsheet would run as a
+    They go into DIR. Listed and explained rings only. The same run gives the same bytes. In CSV, text that a spreadsheet would run as a
     formula gets an apostrophe in front.
     """
     from linkage.export import export

@@ -12,9 +12,9 @@ from linkage.commands.common import case_option, json_options, limit_option, not
 @limit_option(10, "runs")
 @json_options(lines=True)
 def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
-    """Show the runs of detect, the newest first, with parameters, counts and seconds.
+    """Show the runs of detect with their parameters.
 
-    --json also has the versions of all packages and the seconds of each step.
+    The newest first, with counts and seconds. --json also has the versions of all packages and the seconds of each step.
     """
     from linkage.results import runs
 
