@@ -14,7 +14,8 @@ from linkage.commands.common import case_option, json_options, limit_option, not
 def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
     """Show the runs of detect with their parameters.
 
-    The newest first, with counts and seconds. --json also has the versions of all packages and the seconds of each step.
+    The newest first, with counts and seconds. --json also has the versions of all packages and the seconds of each
+    step.
     """
     from linkage.results import runs
 
