@@ -119,7 +119,7 @@ FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
 
 # The network of an address: derived, unless ingest had to before it hashed the address.
 _NETWORKS: Final = r"""
-CREATE TABLE nets AS SELECT value, net, is_private(net) AS private FROM (
+CREATE TABLE nets AS SELECT value, net, {private} AS private FROM (
     SELECT value, CASE WHEN max(ip_net) IS NOT NULL THEN max(ip_net)
         WHEN contains(value, ':') THEN net_of(value)
         ELSE regexp_replace(value, '\d+$', '0/24') END AS net
@@ -234,7 +234,7 @@ def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None
     """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them."""
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
-    con.execute(_NETWORKS)
+    con.execute(_NETWORKS.format(private=networks.private_sql("net")))
     if not keep_private:
         con.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
     con.execute(_NETWORK_SIGHTINGS)

@@ -67,11 +67,26 @@ def is_private(network: str) -> bool:
     (True, False, True)
     """
     try:
-        inside = ipaddress.ip_network(network, strict=False)
+        address = ipaddress.ip_address(network.partition("/")[0])
     except ValueError:
         return False
-    return any(
-        inside.version == outer.version and int(outer.network_address) <= int(inside.network_address)
-        and int(inside.broadcast_address) <= int(outer.broadcast_address)
-        for outer in NOT_EVIDENCE
-    )  # fmt: skip
+    return any(address in outer for outer in NOT_EVIDENCE)
+
+
+def private_sql(column: str) -> str:
+    """SQL that holds where `column`, a canonical address or its network, is private; needs a function `is_private`.
+
+    IPv4, where the millions are, goes by one regular expression made from `NOT_EVIDENCE`.
+    """
+    starts = "|".join(_starts(network) for network in NOT_EVIDENCE if isinstance(network, ipaddress.IPv4Network))
+    return (
+        f"CASE WHEN contains({column}, ':') THEN is_private({column}) ELSE regexp_matches({column}, '^({starts})') END"
+    )
+
+
+def _starts(network: ipaddress.IPv4Network) -> str:
+    """A pattern for how the addresses of a network of /16 or wider begin."""
+    first, last = network.network_address.packed, network.broadcast_address.packed
+    if first[0] == last[0] and (first[1], last[1]) == (0, 255):
+        return rf"{first[0]}[.]"
+    return rf"{first[0]}[.]({'|'.join(str(octet) for octet in range(first[1], last[1] + 1))})[.]"

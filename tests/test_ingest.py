@@ -62,11 +62,11 @@ def _jsonl(text: str) -> str:
         ("logins.csv", LOGINS.rstrip("\n")),
         ("logins.csv", LOGINS.replace("\nb", "\n\nb")),
         ("logins.tsv", LOGINS.replace(",", "\t")),
-        ("logins.csv.gz", gzip.compress(LOGINS.encode())),
+        ("logins.csv.gz", gzip.compress(LOGINS.encode(), mtime=0)),
         ("logins.csv.zst", zstandard.compress(LOGINS.encode())),
         ("logins.jsonl", _jsonl(LOGINS)),
         ("logins.jsonl", _jsonl(LOGINS).replace('"ip"', '"IP"', 1)),
-        ("logins.ndjson.gz", gzip.compress(_jsonl(LOGINS).encode())),
+        ("logins.ndjson.gz", gzip.compress(_jsonl(LOGINS).encode(), mtime=0)),
         ("logins.jsonl.zst", zstandard.compress(_jsonl(LOGINS).replace("device_id", "Device_Id").encode())),
     ],
 )

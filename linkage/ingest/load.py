@@ -18,7 +18,7 @@ from linkage.ingest.normalise import Rules
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
 from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Staged, stage
-from linkage.networks import is_private
+from linkage.networks import private_sql
 from linkage.secret import Key, key_file, load_or_make_key
 
 Tell = Callable[[Progress], None]
@@ -219,6 +219,9 @@ class _Run:
     def _commit(self, source: Source, identity: tuple[str, str], command: int, staged: Staged) -> int:
         """One transaction: the rows, the rejects and the file's own row, or nothing of it."""
         con = self._con
+        # Dictionaries alone take twice the space of what DuckDB would choose, and a third of the time to write.
+        con.execute("SET force_compression = 'auto'")
+        con.execute("SET disabled_compression_methods = 'dict_fsst'")
         with store.attached(con, self._case, read_only=False):
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
@@ -286,11 +289,9 @@ def _addresses(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
     """Rows with an address, and with a private one."""
     if table not in ("logins", "exchanges"):
         return 0, 0
-    rows = con.execute(
-        r"""SELECT coalesce(ip_net, CASE WHEN contains(ip, ':') THEN ip ELSE regexp_replace(ip, '[0-9]+$', '0') END)
-        AS net, count(*) FROM stage WHERE ip IS NOT NULL GROUP BY net"""
-    ).fetchall()
-    return sum(int(count) for _, count in rows), sum(int(count) for net, count in rows if is_private(str(net)))
+    private = private_sql("coalesce(ip_net, ip)")
+    row = con.execute(f"SELECT count(ip), count(*) FILTER ({private}) FROM stage WHERE ip IS NOT NULL").fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def _insert_rejects(con: duckdb.DuckDBPyConnection, file: int, staged: Staged) -> None:

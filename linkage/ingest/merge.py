@@ -21,7 +21,7 @@ def merge(con: duckdb.DuckDBPyConnection, table: str, command: int) -> int:
         return _accounts(con, command)
     if table == "exchanges":
         return _exchanges(con, command)
-    return _events(con, table, "stage WHERE reason IS NULL", "")
+    return _events(con, table, "stage WHERE broken IS NULL", "")
 
 
 def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
@@ -32,7 +32,7 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE touched AS SELECT r.* FROM kase.account_rows r
-            SEMI JOIN (SELECT account_id FROM stage WHERE reason IS NULL) USING (account_id);
+            SEMI JOIN (SELECT account_id FROM stage WHERE broken IS NULL) USING (account_id);
         CREATE OR REPLACE TEMP TABLE merged AS
         SELECT max(command) AS command, account_id, {latest},
             arg_max({{e: email, l: email_label, d: email_domain}}, command) FILTER (email IS NOT NULL) AS mail,
@@ -42,7 +42,7 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
         SELECT $command AS command, account_id, {picked},
             arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (email IS NOT NULL) AS mail,
             arg_max({{p: phone, l: phone_label}}, phone) FILTER (phone IS NOT NULL) AS call
-        FROM (SELECT {columns} FROM stage WHERE reason IS NULL
+        FROM (SELECT {columns} FROM stage WHERE broken IS NULL
             UNION ALL SELECT {columns} FROM touched WHERE command = $command) GROUP BY account_id;
         """.replace("$command", str(command))
     )
@@ -57,22 +57,22 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
 def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
     columns = ", ".join(f'"{name}"' for name in STORED["exchanges"])
     prefix = f"{command} AS command, "
-    if not _count(con, "SELECT count(*) FROM stage WHERE exchange_id IS NOT NULL AND reason IS NULL"):
-        return _events(con, "exchanges", "stage WHERE reason IS NULL", prefix)
+    if not _count(con, "SELECT count(*) FROM stage WHERE exchange_id IS NOT NULL AND broken IS NULL"):
+        return _events(con, "exchanges", "stage WHERE broken IS NULL", prefix)
     con.execute(
         """
         CREATE OR REPLACE TEMP TABLE again AS
-        SELECT exchange_id FROM stage WHERE exchange_id IS NOT NULL AND reason IS NULL GROUP BY 1 HAVING count(*) > 1
+        SELECT exchange_id FROM stage WHERE exchange_id IS NOT NULL AND broken IS NULL GROUP BY 1 HAVING count(*) > 1
         UNION SELECT exchange_id FROM kase.exchanges
-            SEMI JOIN (SELECT exchange_id FROM stage WHERE reason IS NULL) USING (exchange_id)
+            SEMI JOIN (SELECT exchange_id FROM stage WHERE broken IS NULL) USING (exchange_id)
         """
     )
-    without = _events(con, "exchanges", "stage WHERE reason IS NULL AND exchange_id IS NULL", prefix)
+    without = _events(con, "exchanges", "stage WHERE broken IS NULL AND exchange_id IS NULL", prefix)
     if not _count(con, "SELECT count(*) FROM again"):
         return without + _count(
             con,
             f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage
-            WHERE reason IS NULL AND exchange_id IS NOT NULL""",
+            WHERE broken IS NULL AND exchange_id IS NOT NULL""",
         )
     con.execute(
         f"""
@@ -81,7 +81,7 @@ def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
         CREATE OR REPLACE TEMP TABLE winners AS
         SELECT command, {columns} FROM (SELECT * FROM before
             UNION ALL BY NAME
-            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE reason IS NULL)
+            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE broken IS NULL)
         QUALIFY row_number() OVER (PARTITION BY exchange_id ORDER BY command DESC, {_falling("exchanges")}) = 1;
         """
     )
@@ -94,7 +94,7 @@ def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
     fresh = _count(
         con,
         f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage ANTI JOIN again USING (exchange_id)
-        WHERE reason IS NULL AND exchange_id IS NOT NULL""",
+        WHERE broken IS NULL AND exchange_id IS NOT NULL""",
     )
     return without + changed + fresh
 

@@ -14,14 +14,20 @@ from duckdb.func import FunctionNullHandling
 
 from linkage.errors import InputError
 from linkage.model import BUILT_IN_KINDS, TABLES
-from linkage.networks import canonical_ip, net_of
+from linkage.networks import canonical_ip, is_private, net_of
 from linkage.secret import Key
 
 PLACEHOLDERS: Final = (
     "n/a", "na", "nan", "none", "null", "nil", "undefined", "unknown", "(null)", "(none)", "-", "--", "?",
-    "0.0.0.0", "::", "none@none.com", "no@email.com", "noemail@noemail.com", "00000000-0000-0000-0000-000000000000",
+    "0.0.0.0", "::",
 )  # fmt: skip
 """What exports write for "nothing"; compared in lower case. Such a value is nobody's identifier."""
+
+LONG_PLACEHOLDERS: Final = {
+    "email": ("none@none.com", "no@email.com", "noemail@noemail.com"),
+    "device": ("00000000-0000-0000-0000-000000000000",),
+}
+"""The same, for identifiers of one kind only."""
 
 DERIVED_KINDS: Final = ("ip_net", "email_domain", "burst", "handoff", "balance")
 """Kinds that are worked out and cannot be given."""
@@ -33,6 +39,10 @@ _IPV4: Final = (
     r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
 )
 _LEAST_TIME, _MOST_TIME = "TIMESTAMP '1990-01-01'", "TIMESTAMP '2100-01-01'"
+_LONGEST: Final = max(map(len, PLACEHOLDERS))
+_PLACEHOLDER_STARTS: Final = ", ".join(
+    str(code) for code in sorted({ord(char) for text in PLACEHOLDERS for char in text[0] + text[0].upper()})
+)
 _PLACEHOLDER_LIST: Final = ", ".join(f"'{text}'" for text in PLACEHOLDERS)
 
 
@@ -44,6 +54,7 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
     for name, function, returns in (
         ("canonical_ip", lambda text: canonical_ip(text) if text else None, "VARCHAR"),
         ("net_of", lambda text: net_of(text) if text else None, "VARCHAR"),
+        ("is_private", lambda text: is_private(text) if text else False, "BOOLEAN"),
         ("is_card_number", lambda text: is_card_number(text) if text else False, "BOOLEAN"),
     ):
         con.create_function(name, function, ["VARCHAR"], returns, null_handling=FunctionNullHandling.SPECIAL)
@@ -74,12 +85,22 @@ def hmac(kind: str, sql: str) -> str:
 
 def text(sql: str) -> str:
     """Without white space around; NULL if nothing is left."""
-    return f"nullif(trim({sql}, e' \\t\\r\\n'), '')"
+    # Trimming costs more than all else together, and next to no value needs it: "!" follows the blank.
+    ends = " OR ".join(f"suffix({sql}, {space})" for space in ("' '", "chr(9)", "chr(10)", "chr(13)"))
+    return f"CASE WHEN {sql} < '!' OR {ends} THEN nullif(trim({sql}, e' \\t\\r\\n'), '') ELSE {sql} END"
 
 
-def no_placeholder(sql: str) -> str:
-    """NULL where the text stands for "nothing"."""
-    return f"CASE WHEN lower({sql}) IN ({_PLACEHOLDER_LIST}) THEN NULL ELSE {sql} END"
+def no_placeholder(sql: str, kind: str = "") -> str:
+    """NULL where the text stands for "nothing", for an identifier of a kind."""
+    # Few values are as short as a placeholder and begin like one: only those are compared with the whole list.
+    emptied = (
+        f"CASE WHEN strlen({sql}) <= {_LONGEST} THEN CASE WHEN ascii({sql}) IN ({_PLACEHOLDER_STARTS}) THEN "
+        f"CASE WHEN lower({sql}) IN ({_PLACEHOLDER_LIST}) THEN NULL ELSE {sql} END ELSE {sql} END ELSE {sql} END"
+    )
+    if kind not in LONG_PLACEHOLDERS:
+        return emptied
+    listed = ", ".join(f"'{text}'" for text in LONG_PLACEHOLDERS[kind])
+    return f"CASE WHEN lower({sql}) IN ({listed}) THEN NULL ELSE {emptied} END"
 
 
 def time(sql: str) -> str:
@@ -90,18 +111,19 @@ def time(sql: str) -> str:
         f"WHEN abs({number}) < 1e14 THEN make_timestamp(({number} * 1e3)::BIGINT) "
         f"WHEN abs({number}) < 1e17 THEN make_timestamp({number}::BIGINT) END"
     )
+    basic = f"coalesce(try_strptime({sql}, '%Y%m%dT%H%M%SZ'), try_strptime({sql}, '%Y%m%dT%H%M%S'))"
     # A cast to TIMESTAMP would drop an offset without a word: those go by TIMESTAMPTZ, in a session whose zone is UTC.
-    offset = rf"length({sql}) > 16 AND regexp_matches({sql}, '[T ].*[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
+    offset = f"length({sql}) > 16 AND regexp_matches({sql}, '[+-][0-9]{{2}}(:?[0-9]{{2}})?$')"
     tight = f"replace(replace({sql}, ' +', '+'), ' -', '-')"
-    plain = (
-        f"coalesce(TRY_CAST({sql} AS TIMESTAMP), try_strptime({sql}, '%Y%m%dT%H%M%SZ'), "
-        f"try_strptime({sql}, '%Y%m%dT%H%M%S'))"
+    return (
+        f"CASE WHEN NOT contains({sql}, '-') THEN coalesce({epoch}, {basic}) "
+        f"WHEN {offset} THEN TRY_CAST({tight} AS TIMESTAMPTZ)::TIMESTAMP ELSE TRY_CAST({sql} AS TIMESTAMP) END"
     )
-    read = (
-        f"CASE WHEN regexp_full_match({sql}, '[0-9]+(\\.[0-9]*)?([eE][+]?[0-9]+)?') THEN {epoch} "
-        f"WHEN {offset} THEN TRY_CAST({tight} AS TIMESTAMPTZ)::TIMESTAMP ELSE {plain} END"
-    )
-    return f"CASE WHEN {read} >= {_LEAST_TIME} AND {read} < {_MOST_TIME} THEN {read} END"
+
+
+def plausible(sql: str) -> str:
+    """NULL for a time that no export can mean: an infinite one, or one that a broken clock made."""
+    return f"CASE WHEN {sql} >= {_LEAST_TIME} AND {sql} < {_MOST_TIME} THEN {sql} END"
 
 
 def boolean(sql: str) -> str:
@@ -174,7 +196,8 @@ def prompt(sql: str) -> str:
 
 def given_prompt(sql: str) -> str:
     """A fingerprint as given, unless it has white space or great length: then it is a text, and is treated as one."""
-    return f"CASE WHEN length({sql}) > 256 OR regexp_matches({sql}, '\\s') THEN {prompt(sql)} ELSE {sql} END"
+    spaces = " OR ".join(f"contains({sql}, {space})" for space in ("' '", "chr(10)", "chr(9)", "chr(13)"))
+    return f"CASE WHEN strlen({sql}) > 256 OR {spaces} THEN {prompt(sql)} ELSE {sql} END"
 
 
 @dataclass(frozen=True)
@@ -199,7 +222,7 @@ def stored_value(kind: str, typed: str, key: Key, hashed: frozenset[str] = froze
         InputError: the text is no value of that kind.
     """
     rules = Rules(hashed)
-    source = f"({no_placeholder(text('$1::VARCHAR'))})"
+    source = f"({no_placeholder(text('$1::VARCHAR'), kind)})"
     expressions = {"email": hmac("email", "c"), "phone": hmac("phone", "c"), "prompt": "c"}
     forms = {"email": email("v"), "phone": phone("v"), "ip": ip("v"), "prompt": given_prompt("v")}
     canonical, kept = forms.get(kind, "v"), expressions.get(kind, rules.kept(kind, "c"))

@@ -59,7 +59,8 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         rules: what is hashed.
 
     Returns:
-        SQL with the columns of `STORED[table]`, then `reason`, `reject_column`, `excerpt` and `placeholders`.
+        SQL with the columns of `STORED[table]`, then `broken` (the first of `checks` that the row fails, or NULL),
+        `excerpt` and `placeholders`.
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
@@ -71,28 +72,31 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     absent = ", ".join(
         f'NULL::VARCHAR AS "{c.name}", NULL::VARCHAR AS "raw {c.name}"' for c in contract if c not in present
     )
-    read = ", ".join([*(f'{sql} AS "read {name}"' for name, sql in _reads(table).items())] or ["NULL AS nothing"])
-    checks = _checks(table)
-    reason = _case(checks, "reason")
-    column = _case(checks, "column")
+    read = ", ".join(f'{sql} AS "read {name}"' for name, sql in _reads(table).items()) or "NULL AS nothing"
+    times = [c.name for c in contract if c.type == "time"]
+    plausible = ", ".join(f"""{n.plausible(f'"read {name}"')} AS "read {name}\"""" for name in times)
+    tests = checks(table)
+    broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
+    private = {column.name for column in contract if column.private}
     excerpts = " ".join(
-        f"WHEN '{c.name}' THEN " + ("'***'" if c.private else f'left("raw {c.name}", {EXCERPT})') for c in contract
+        f"WHEN {at} THEN " + ("'***'" if check.column in private else f'left("raw {check.column}", {EXCERPT})')
+        for at, check in enumerate(tests)
     )
     return f"""
-    SELECT {stored}, reason, reject_column,
-        CASE reject_column {excerpts} END AS excerpt, placeholders
-    FROM (SELECT *, {reason} AS reason, {column} AS reject_column
+    SELECT {stored}, broken, CASE broken {excerpts} END AS excerpt, placeholders
+    FROM (SELECT *, {broken} AS broken
+    FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
     FROM (SELECT *, {read}
     FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
     FROM (SELECT {", ".join(part for part in (clean, absent) if part)}
-    FROM (SELECT {raw} FROM {source})))))
+    FROM (SELECT {raw} FROM {source}))))))
     """
 
 
 def _clean(column: Column) -> str:
     name = f'"{column.name}"'
-    return name if column.name in _KEEP_PLACEHOLDERS or column.type != "text" else n.no_placeholder(name)
+    return name if column.name in _KEEP_PLACEHOLDERS or column.type != "text" else n.no_placeholder(name, column.kind)
 
 
 def _reads(table: str) -> dict[str, str]:
@@ -121,11 +125,12 @@ def _reads(table: str) -> dict[str, str]:
     return found
 
 
-def _checks(table: str) -> list[Check]:
-    checks = []
+def checks(table: str) -> list[Check]:
+    """The ways for a row of a table to break the contract, the first that holds is told."""
+    found = []
     for column in TABLES[table]:
         if column.required:
-            checks.append(Check(column.name, f"{column.name} is missing", f'"{column.name}" IS NULL'))
+            found.append(Check(column.name, f"{column.name} is missing", f'"{column.name}" IS NULL'))
     words = {
         "time": "is no time",
         "bool": "is neither true nor false",
@@ -134,21 +139,21 @@ def _checks(table: str) -> list[Check]:
     for column in TABLES[table]:
         given = f'"{column.name}" IS NOT NULL AND "read {column.name}" IS NULL'
         if column.type in words:
-            checks.append(Check(column.name, f"{column.name} {words[column.type]}", given))
+            found.append(Check(column.name, f"{column.name} {words[column.type]}", given))
         elif column.kind == "ip":
-            checks.append(Check(column.name, "ip is no IP address", given))
+            found.append(Check(column.name, "ip is no IP address", given))
         elif column.kind == "email":
-            checks.append(Check(column.name, "email is no e-mail address", given))
+            found.append(Check(column.name, "email is no e-mail address", given))
         elif column.kind == "phone":
-            checks.append(Check(column.name, "phone is no phone number", given))
+            found.append(Check(column.name, "phone is no phone number", given))
     card = "regexp_matches({0}, '^[0-9][0-9 -]{{11,30}}$') AND is_card_number({0})"
     if table == "payments":
-        checks.append(
+        found.append(
             Check("payment_id", "payment_id is a full card number: never export those", card.format("payment_id"))
         )
     if table == "identifiers":
         derived = ", ".join(f"'{kind}'" for kind in DERIVED_KINDS)
-        checks += [
+        found += [
             Check("kind", "kind is worked out by linkage and cannot be given", f'"read kind" IN ({derived})'),
             Check("kind", "kind is no plain name", f"NOT regexp_full_match(\"read kind\", '{_PLAIN_KIND}')"),
             Check("value", "value is none of its kind", '"read value" IS NULL'),
@@ -158,12 +163,7 @@ def _checks(table: str) -> list[Check]:
                 f"\"read kind\" NOT IN ('device', 'phone') AND {card.format('value')}",
             ),
         ]
-    return checks
-
-
-def _case(checks: list[Check], part: str) -> str:
-    branches = " ".join(f"WHEN {check.sql} THEN '{getattr(check, part)}'" for check in checks)
-    return f"CASE {branches} END"
+    return found
 
 
 def _stored(table: str, rules: Rules) -> tuple[str, ...]:
@@ -194,7 +194,7 @@ def _stored(table: str, rules: Rules) -> tuple[str, ...]:
     if table not in ("payments", "identifiers"):
         return by_table[table]
     # A row that is refused for its card number must not reach the disk on its way to being rejected.
-    return tuple(f"CASE WHEN reason IS NULL THEN {sql} END" for sql in by_table[table])
+    return tuple(f"CASE WHEN broken IS NULL THEN {sql} END" for sql in by_table[table])
 
 
 def _identifier(rules: Rules) -> tuple[str, str, str]:

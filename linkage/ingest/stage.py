@@ -17,7 +17,7 @@ import duckdb
 from linkage.errors import InputError, MachineError, translate
 from linkage.ingest import lines
 from linkage.ingest.normalise import Rules
-from linkage.ingest.projection import projection
+from linkage.ingest.projection import checks, projection
 from linkage.ingest.sources import Source, check_whole
 from linkage.model import TABLES
 
@@ -87,6 +87,8 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Stage
         layout = layouts[source.format](con, source)
         _check_columns(source, layout)
         select = projection(source.table, layout.columns, layout.source, rules)
+        # The table is read once more and dropped: to compress it would take longer than all the rest.
+        con.execute("SET force_compression = 'uncompressed'")
         con.execute(f"CREATE TABLE stage AS {select}", layout.parameters)
     except duckdb.Error as exc:
         raise _unreadable(source, exc) from None
@@ -100,14 +102,16 @@ def stage(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Stage
 
 
 def _collect(con: duckdb.DuckDBPyConnection, source: Source, layout: _Layout) -> Staged:
-    broken = con.execute(
-        "SELECT rowid, reject_column, reason, excerpt FROM stage WHERE reason IS NOT NULL ORDER BY rowid"
-    ).fetchall()
+    broken = con.execute("SELECT rowid, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY rowid").fetchall()
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
     total = int(counted[0]) + len(torn)
     place = lines.of_records(source, [int(row[0]) for row in broken], sorted(torn), total)
-    rejects = [Reject(place.records.get(int(row[0])), str(row[1]), str(row[2]), row[3]) for row in broken]
+    failed = checks(source.table)
+    rejects = [
+        Reject(place.records.get(int(row)), failed[check].column, failed[check].reason, excerpt)
+        for row, check, excerpt in broken
+    ]
     rejects += [Reject(place.offsets.get(offset), "", reason, None) for offset, reason in torn.items()]
     if source.format == "jsonl":
         rejects = _tell_bad_json(source, rejects)
