@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, get_type_hints
 
 import pandas as pd
 
@@ -17,6 +18,15 @@ from linkage.why import Tie, Why
 from linkage.why import why as why_two
 
 AnyPath = str | PathLike[str]
+
+_TYPES: Final[dict[Any, Any]] = {
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    float | None: "float64",
+    datetime: "datetime64[us]",
+    datetime | None: "datetime64[us]",
+}
 
 
 class Case:
@@ -98,7 +108,6 @@ class Case:
 def _frame(kind: type[Any], rows: Sequence[Any]) -> pd.DataFrame:
     columns = [field.name for field in fields(kind)]
     frame = pd.DataFrame([[getattr(row, name) for name in columns] for row in rows], columns=columns)
-    for name in columns:
-        if name.endswith(("_seen", "_at")):
-            frame[name] = pd.to_datetime(frame[name])
-    return frame
+    # pandas guesses from the values: a column would change its type when it is empty, or a frame without rows.
+    types = get_type_hints(kind)
+    return frame.astype({name: _TYPES[types[name]] for name in columns if types[name] in _TYPES})

@@ -49,10 +49,11 @@ def export(case: Path, folder: Path, *, format: Format = "csv") -> ExportReport:
         NotFoundError: no case, or no run yet.
         MachineError: the folder cannot be written.
     """
+    listed = results.listed(case)
     tables: dict[str, list[Mapping[str, Any]]] = {
-        "rings": [vars(row) for row in results.rings(case)],
-        "members": [vars(row) for row in results.members(case)],
-        "evidence": [vars(row) for row in results.evidence(case)],
+        "rings": [vars(row) for row in listed.rings],
+        "members": [vars(row) for row in listed.members],
+        "evidence": [vars(row) for row in listed.evidence],
     }
     changed = False
     files = []

@@ -11,6 +11,7 @@ import duckdb
 
 from linkage import store
 from linkage.errors import NotFoundError
+from linkage.model import TIERS
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,15 @@ class Ring:
 
 
 @dataclass(frozen=True)
+class Listed:
+    """All listed rings of a run: rings by rank, members by ring, tier and account, evidence by ring and bits."""
+
+    rings: tuple[RingRow, ...]
+    members: tuple[MemberRow, ...]
+    evidence: tuple[EvidenceRow, ...]
+
+
+@dataclass(frozen=True)
 class HubRow:
     """A damped identifier: its holders, what it is worth alone beyond the prior, pairs not formed, and why."""
 
@@ -135,10 +145,18 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
     """
     with store.reading(case) as con:
         _must_have_run(con, case)
-        rows = con.execute(
-            "SELECT * FROM rings WHERE listed OR ? ORDER BY rank LIMIT ?", [unlisted, _limit(limit)]
-        ).fetchall()
-    return [_ring_row(row) for row in rows]
+        return _rings(con, unlisted=unlisted, limit=limit)
+
+
+def listed(case: Path) -> Listed:
+    """The listed rings with all their members and evidence, read at one moment: a run in between changes nothing.
+
+    Raises:
+        NotFoundError: the case has no run yet.
+    """
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        return Listed(tuple(_rings(con)), tuple(_members(con)), tuple(_evidence(con)))
 
 
 def ring(case: Path, name: str) -> Ring:
@@ -174,13 +192,17 @@ def ring(case: Path, name: str) -> Ring:
 
 
 def members(case: Path) -> list[MemberRow]:
-    """Members of all listed rings, by ring and account."""
-    return [MemberRow(*row) for row in _of_listed(case, "members", "r.rank, t.account_id")]
+    """Members of all listed rings, by ring, tier and account."""
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        return _members(con)
 
 
 def evidence(case: Path) -> list[EvidenceRow]:
     """Evidence of all listed rings, by ring, the most bits first."""
-    return [EvidenceRow(*row) for row in _of_listed(case, "evidence", "r.rank, t.bits DESC, t.kind, t.value")]
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        return _evidence(con)
 
 
 def hubs(case: Path, *, limit: int | None = None) -> list[HubRow]:
@@ -198,12 +220,26 @@ def runs(case: Path, *, limit: int | None = None) -> list[RunRow]:
     return [RunRow(*row[:3], *(json.loads(part) for part in row[3:])) for row in rows]
 
 
-def _of_listed(case: Path, table: str, order: str) -> list[tuple[Any, ...]]:
-    with store.reading(case) as con:
-        _must_have_run(con, case)
-        return con.execute(
-            f"SELECT t.* FROM {table} t JOIN rings r USING (ring_id) WHERE r.listed ORDER BY {order}"  # noqa: S608
-        ).fetchall()
+def _rings(con: duckdb.DuckDBPyConnection, *, unlisted: bool = False, limit: int | None = None) -> list[RingRow]:
+    rows = con.execute("SELECT * FROM rings WHERE listed OR ? ORDER BY rank LIMIT ?", [unlisted, _limit(limit)])
+    return [_ring_row(row) for row in rows.fetchall()]
+
+
+def _members(con: duckdb.DuckDBPyConnection) -> list[MemberRow]:
+    rows = con.execute(
+        """SELECT t.* FROM members t JOIN rings r USING (ring_id) WHERE r.listed
+        ORDER BY r.rank, list_position(?, t.tier), t.account_id""",
+        [list(TIERS)],
+    )
+    return [MemberRow(*row) for row in rows.fetchall()]
+
+
+def _evidence(con: duckdb.DuckDBPyConnection) -> list[EvidenceRow]:
+    rows = con.execute(
+        """SELECT t.* FROM evidence t JOIN rings r USING (ring_id) WHERE r.listed
+        ORDER BY r.rank, t.bits DESC, t.kind, t.value"""
+    )
+    return [EvidenceRow(*row) for row in rows.fetchall()]
 
 
 def _must_have_run(con: duckdb.DuckDBPyConnection, case: Path) -> None:

@@ -10,6 +10,7 @@ import secrets
 import shutil
 import tempfile
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundErro
 SCHEMA_VERSION: Final = 1
 WAIT_SECONDS: Final = 10.0
 DEFAULT_CASE: Final = "./linkage.duckdb"
+
+_OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
 
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
 SCHEMA: Final = """
@@ -110,7 +113,14 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     con.execute("SET TimeZone = 'UTC'")
     # Progress bars of DuckDB's own would write to stdout in the middle of a result.
     con.execute("SET enable_progress_bar = false")
+    _OPENED.add(con)
     return con
+
+
+def interrupt() -> None:
+    """Stop the queries that run now, from another thread. The engine looks for signals only when a query has ended."""
+    for con in list(_OPENED):
+        _quietly(con.interrupt)
 
 
 def create(path: Path) -> None:

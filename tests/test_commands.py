@@ -1,11 +1,19 @@
 """The command line as a person types it: output, exit codes, hints, hostile text."""
 
+import contextlib
+import fcntl
 import json
 import os
+import pty
+import re
 import resource
+import shlex
 import signal
+import struct
 import subprocess
 import sys
+import termios
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -211,6 +219,94 @@ def test_hostile_ids_arrive_as_they_are_and_move_no_terminal(linkage: Callable[.
     assert ",=" not in text
 
 
+def test_hostile_file_and_column_names_move_no_terminal(tmp_path: Path) -> None:
+    folder = tmp_path / "in\x1b[2J"
+    folder.mkdir()
+    (folder / "accounts-[red]\x9b31m.csv").write_text("account_id,a\x1b[31m,\u202eb\na,1,2\n")
+    code, out = on_terminal(80, "ingest", folder, "--case", tmp_path / "c.duckdb")
+    assert code == 0
+    # The progress bar's own escapes are gone: what is left came from the names.
+    left = re.sub(r"\x1b\[[0-9;?]*[mhlKA]", "", out)
+    assert "\x1b" not in left
+    assert "\x9b" not in left
+    assert "\u202e" not in left
+    assert "in\\x1b[2J" in left
+    assert "accounts-[red]\\x9b31m.csv: 1 rows" in left
+    assert "a\\x1b[31m, \\u202eb" in left
+    code, out = on_terminal(80, "rings", "--case", tmp_path / "no\x1b[31m.duckdb")
+    assert code == ExitCode.NOT_FOUND
+    assert "\x1b" not in out
+    done = child("ingest", folder, "--case", tmp_path / "c.duckdb", "--json")
+    assert "\x9b" not in done.stdout
+    assert json.loads(done.stdout)["files"][0]["path"].endswith("accounts-[red]\x9b31m.csv")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_tables_fit_a_terminal_and_break_no_id(sample_case: Path, width: int) -> None:
+    rings = json.loads(child("rings", "--case", sample_case, "--json").stdout)["rows"]
+    code, out = on_terminal(width, "rings", "--case", sample_case)
+    assert code == 0
+    assert all(ring["ring_id"] in out for ring in rings)
+    assert max(map(len, out.splitlines())) <= width
+    for ring in rings[:4]:
+        found = json.loads(child("ring", ring["ring_id"], "--case", sample_case, "--json").stdout)
+        code, out = on_terminal(width, "ring", ring["ring_id"], "--case", sample_case, "-q")
+        assert code == 0
+        assert all(member["account_id"] in out for member in found["members"][:20])
+        values = [line["value"] for line in found["evidence"]]
+        assert all(value in out for value in values[:12])
+        # Only a long value may reach over the edge: it stands last, so that nothing else is torn.
+        assert all(len(line) <= width or line.endswith(tuple(values)) for line in out.splitlines())
+
+
+def on_terminal(width: int, *words: object) -> tuple[int, str]:
+    """Run a command in a child whose streams are a terminal of so many columns; colours are taken off."""
+    code = "import sys; from linkage.commands import run; sys.exit(run(sys.argv[1:]))"
+    leader, follower = pty.openpty()
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(width)}
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, words)], stdout=follower, stderr=follower, env=environment
+    )
+    os.close(follower)
+    parts = []
+    # Linux ends a terminal that nobody holds any more with EIO.
+    with contextlib.suppress(OSError):
+        while part := os.read(leader, 65536):
+            parts.append(part)
+    os.close(leader)
+    text = b"".join(parts).decode().replace("\r\n", "\n")
+    return process.wait(timeout=60), re.sub(r"\x1b\[[0-9;]*m", "", text)
+
+
+def test_quiet_says_nothing_but_the_result_and_verbose_says_how_long(
+    linkage: Callable[..., Output], sample_case: Path, tmp_path: Path
+) -> None:
+    code, out, err = linkage("rings", "--case", sample_case, "-q")
+    assert (code, err) == (0, "")
+    assert out
+    export = tmp_path / "accounts.csv"
+    export.write_text("account_id,colour\na,red\n,blue\n")
+    case = tmp_path / "c.duckdb"
+    assert linkage("ingest", export, "--case", case, "--quiet")[2] == ""
+    assert linkage("detect", "--case", case, "-q")[2] == ""
+    assert "Seconds: sightings" in linkage("detect", "--case", case, "-v")[2]
+    assert "no ring '9'" in linkage("ring", "9", "--case", case, "-q")[2]
+
+
+def test_commands_in_hints_can_be_typed(linkage: Callable[..., Output], tmp_path: Path) -> None:
+    names = ["a b", "$(c)", "d"]
+    case = make_case(
+        tmp_path / "c.duckdb",
+        accounts=[{"account_id": name} for name in names],
+        payments=[{"account_id": name, "payment_id": "card"} for name in names],
+    )
+    linkage("detect", "--case", case)
+    err = linkage("ring", "1", "--case", case)[2]
+    hint = err.partition("linkage why ")[2].partition("    ")[0]
+    assert set(shlex.split(hint)) <= set(names)
+
+
 def test_output_that_nobody_reads_to_the_end_is_no_error(sample_case: Path) -> None:
     command = f"{sys.executable} -m linkage rings --all --jsonl --case {sample_case} | head -1"
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
@@ -321,3 +417,36 @@ def test_an_interrupt_leaves_whole_files_and_a_killed_ingest_can_be_repeated(tmp
         with store.reading(case) as con:
             assert con.execute("SELECT count(*) FROM logins").fetchone() == (300_000,)
         assert not list(tmp_path.glob(f".{name}.duckdb.*.scratch"))
+
+
+def test_an_interrupt_stops_a_running_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def detect(case: Path, **_: Any) -> None:
+        with store.reading(case) as con:
+            # Without the interrupt it would run for hours.
+            con.execute("SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE sha256(a.range || '') < '0'")
+
+    monkeypatch.setattr("linkage.detect.detect", detect)
+    case = make_case(tmp_path / "c.duckdb", accounts=[{"account_id": "a"}])
+    before = signal.getsignal(signal.SIGINT)
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    assert run(["detect", "--case", str(case)]) == ExitCode.INTERRUPTED
+    timer.join()
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_the_export_and_the_frames_keep_their_types_without_rings(tmp_path: Path) -> None:
+    import linkage
+
+    case = make_case(tmp_path / "c.duckdb", accounts=[{"account_id": name} for name in "abc"])
+    found = linkage.Case(case)
+    found.detect()
+    rings = found.rings()
+    assert len(rings) == 0
+    assert [str(rings[name].dtype) for name in ("rank", "score", "q_value", "listed", "last_seen")] == [
+        "int64", "float64", "float64", "bool", "datetime64[us]",
+    ]  # fmt: skip
+    assert found.export(tmp_path / "out", "parquet").rows == {"rings": 0, "members": 0, "evidence": 0}
+    with duckdb.connect() as con:
+        types = con.execute(f"DESCRIBE FROM '{tmp_path}/out/rings.parquet'").fetchall()
+    assert [row[1] for row in types[:4]] == ["VARCHAR", "BIGINT", "DOUBLE", "DOUBLE"]

@@ -8,6 +8,8 @@ from typing import Any, Final
 import click
 
 from linkage import __version__
+from linkage.commands.common import fail
+from linkage.commands.interrupts import interruptible
 from linkage.errors import ExitCode, LinkageError, translate
 
 # Name of each command and its line in `linkage --help`; the module of the same name has the rest.
@@ -68,33 +70,35 @@ def main(argv: list[str] | None = None) -> None:
 
 def run(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code. Errors go to stderr in one sentence and a hint."""
-    try:
-        result: Any = cli.main(argv, prog_name="linkage", standalone_mode=False)
-        sys.stdout.flush()
-    except click.exceptions.Abort:
-        return _say("Interrupted.", "", ExitCode.INTERRUPTED)
-    except click.ClickException as exc:
-        exc.show()
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return _say("Interrupted.", "What was finished is kept; run the same command again.", ExitCode.INTERRUPTED)
-    except (BrokenPipeError, SystemExit):
-        # The reader (head, less) has seen enough; click exits by itself then. What is still buffered must not raise
-        # again at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitCode.DONE
-    except Exception as exc:
-        if os.environ.get("LINKAGE_DEBUG"):
-            raise
-        if "interrupted" in str(exc).lower() and type(exc).__module__.startswith(("duckdb", "_duckdb")):
-            return _say("Interrupted.", "What was finished is kept; run the same command again.", ExitCode.INTERRUPTED)
-        error: LinkageError = translate(exc)
-        return _say(error.message, error.hint, error.exit_code)
+    with interruptible() as interrupted:
+        try:
+            result: Any = cli.main(argv, prog_name="linkage", standalone_mode=False)
+            sys.stdout.flush()
+        except (click.exceptions.Abort, KeyboardInterrupt):
+            return _interrupted()
+        except click.ClickException as exc:
+            exc.show()
+            return exc.exit_code
+        except (BrokenPipeError, SystemExit):
+            # The reader (head, less) has seen enough; click exits by itself then. What is still buffered must not
+            # raise again at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.DONE
+        except Exception as exc:
+            if interrupted():
+                # The database engine turns an interrupt into errors of several types.
+                return _interrupted()
+            if os.environ.get("LINKAGE_DEBUG"):
+                raise
+            error: LinkageError = translate(exc)
+            fail(f"Error: {error.message}")
+            if error.hint:
+                fail(f"Hint: {error.hint}")
+            return error.exit_code
     return int(result) if isinstance(result, int) else ExitCode.DONE
 
 
-def _say(message: str, hint: str, code: ExitCode) -> int:
-    click.echo(f"Error: {message}" if code is not ExitCode.INTERRUPTED else message, err=True)
-    if hint:
-        click.echo(f"Hint: {hint}", err=True)
-    return code
+def _interrupted() -> int:
+    fail("Interrupted.")
+    fail("Hint: What was finished is kept; run the same command again.")
+    return ExitCode.INTERRUPTED

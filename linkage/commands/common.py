@@ -7,18 +7,25 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
+from linkage.text import safe, safe_json
+
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH: Final = click.Path(path_type=Path, readable=False)
+"""Of a path nothing is checked here: click would call one that may not be read a wrong option, exit code 2."""
+
+_VOLUME: Final = "linkage.volume"
 
 
 def case_option(function: Function) -> Function:
     """`--case FILE`, from the environment variable `LINKAGE_CASE`, else ./linkage.duckdb."""
     return click.option(
         "--case",
-        type=click.Path(path_type=Path),
+        type=PATH,
         envvar="LINKAGE_CASE",
         default=Path("linkage.duckdb"),
         show_default="./linkage.duckdb",
@@ -27,10 +34,18 @@ def case_option(function: Function) -> Function:
     )(function)
 
 
-def json_options(*, lines: bool = False) -> Callable[[Function], Function]:
-    """`--json`, and for lists `--jsonl`."""
+def output_options(*, lines: bool = False) -> Callable[[Function], Function]:
+    """`--json`, for lists `--jsonl`, and how much is said beside the result: `--quiet`, `--verbose`."""
+
+    def set_volume(ctx: click.Context, param: click.Parameter, given: bool) -> None:
+        if given:
+            ctx.meta[_VOLUME] = -1 if param.name == "quiet" else 1
 
     def decorate(function: Function) -> Function:
+        for name, text in (("verbose", "Say how long each step took."), ("quiet", "Say nothing but the result.")):
+            function = click.option(
+                f"-{name[0]}", f"--{name}", is_flag=True, expose_value=False, callback=set_volume, help=text
+            )(function)
         if lines:
             function = click.option("--jsonl", "as_jsonl", is_flag=True, help="One JSON object a line.")(function)
         return click.option("--json", "as_json", is_flag=True, help="One JSON document.")(function)
@@ -68,23 +83,50 @@ def print_json(schema: str, document: Any) -> None:
     """One document with a `schema` name; a list becomes `{"schema", "rows"}`."""
     body = plain(document)
     whole = {"schema": f"linkage.{schema}/1", **(body if isinstance(body, dict) else {"rows": body})}
-    click.echo(json.dumps(whole, indent=2, ensure_ascii=False))
+    click.echo(safe_json(json.dumps(whole, indent=2, ensure_ascii=False)))
 
 
 def print_jsonl(rows: Iterable[Any]) -> None:
     """One object a line."""
     for row in rows:
-        click.echo(json.dumps(plain(row), ensure_ascii=False))
+        click.echo(safe_json(json.dumps(plain(row), ensure_ascii=False)))
 
 
-def note(message: str) -> None:
-    """Say something that is not the result."""
-    click.echo(message, err=True)
+def tell(line: str) -> None:
+    """A line of the result."""
+    click.echo(safe(line))
+
+
+def note(line: str) -> None:
+    """Say something that is not the result, unless `--quiet`."""
+    if _volume() >= 0:
+        click.echo(safe(line), err=True)
+
+
+def detail(line: str) -> None:
+    """Say something that only `--verbose` asks for."""
+    if _volume() > 0:
+        click.echo(safe(line), err=True)
+
+
+def fail(line: str) -> None:
+    """Say what went wrong, even under `--quiet`."""
+    click.echo(safe(line), err=True)
+
+
+def live() -> bool:
+    """Whether progress is drawn: on a terminal, unless `--quiet`."""
+    return sys.stderr.isatty() and _volume() >= 0
+
+
+def _volume() -> int:
+    context = click.get_current_context(silent=True)
+    return int(context.meta.get(_VOLUME, 0)) if context else 0
 
 
 def spinner(label: str) -> "AbstractContextManager[Callable[[str], None]]":
     """Show what is being done on a terminal; a line a step elsewhere. The block gets a function to name the step."""
-    if not sys.stderr.isatty():
+    if not live():
         return nullcontext(lambda step: note(f"{label}: {step}"))
     return _Spinner(label)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, note, print_json, spinner
+from linkage.commands.common import case_option, detail, note, output_options, print_json, spinner, tell
 
 
 @click.command(name="detect")
@@ -34,7 +34,7 @@ from linkage.commands.common import case_option, json_options, note, print_json,
     show_default=True,
     help="Identifiers shared by more accounts are damped: linkage hubs.",
 )
-@json_options()
+@output_options()
 def command(
     case: Path, algorithm: str, seed: int, resolution: float, min_accounts: int, hub_degree: int, as_json: bool
 ) -> None:
@@ -55,10 +55,11 @@ def command(
             hub_degree=hub_degree,
             progress=step,
         )
+    detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
     if as_json:
         print_json("detect", {**report.counts, "run": report.run, "seconds": report.seconds, "timings": report.timings})
         return
-    click.echo(
+    tell(
         f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
         f"{report.rings - report.listed:,} linked groups below the line"
     )

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, print_json
+from linkage.commands.common import PATH, case_option, output_options, print_json
 
 
 @click.command(name="evaluate")
-@click.argument("truth", type=click.Path(path_type=Path))
+@click.argument("truth", type=PATH)
 @case_option
-@json_options()
+@output_options()
 def command(truth: Path, case: Path, as_json: bool) -> None:
     """Compare the rings with a known truth.
 
@@ -23,7 +23,7 @@ def command(truth: Path, case: Path, as_json: bool) -> None:
     if as_json:
         print_json("evaluation", found)
         return
-    from linkage.output import console, table
+    from linkage.output import Page
 
     def number(value: float | None) -> str:
         return "–" if value is None else f"{value:.3f}"
@@ -31,19 +31,18 @@ def command(truth: Path, case: Path, as_json: bool) -> None:
     def triple(name: str, value: Triple) -> tuple[str, str, str, str]:
         return name, number(value.precision), number(value.recall), number(value.f1)
 
-    out = console()
-    out.print(
+    page = Page()
+    page.say(
         f"{found.accounts:,} accounts, {found.fraudulent:,} of them in {found.true_rings:,} true rings; "
-        f"{found.flagged:,} flagged in {found.rings:,} rings",
-        markup=False,
+        f"{found.flagged:,} flagged in {found.rings:,} rings"
     )
     rows = [triple("accounts", found.account), triple("pairs", found.pairwise), triple("B-cubed", found.b_cubed)]
     headings = [("", "left"), ("precision", "right"), ("recall", "right"), ("F1", "right")]
-    out.print(table(headings, rows))
+    page.table(headings, rows)
     for name, value in (
         ("Ring recall at Jaccard 0.5", number(found.ring_recall_50)),
         ("Ring recall at Jaccard 0.8", number(found.ring_recall_80)),
         ("Average precision of the ranking", number(found.average_precision)),
         ("Innocent rings among the first 20", str(found.innocent_first)),
     ):
-        out.print(f"{name}: {value}", markup=False)
+        page.say(f"{name}: {value}")

@@ -5,14 +5,14 @@ from typing import Literal
 
 import click
 
-from linkage.commands.common import case_option, json_options, print_json
+from linkage.commands.common import PATH, case_option, output_options, print_json, tell
 
 
 @click.command(name="export")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 @case_option
 @click.option("--format", type=click.Choice(["csv", "parquet"]), default="csv", show_default=True, help="File format.")
-@json_options()
+@output_options()
 def command(folder: Path, case: Path, format: Literal["csv", "parquet"], as_json: bool) -> None:
     """Write rings, members and evidence as files.
 
@@ -26,6 +26,6 @@ def command(folder: Path, case: Path, format: Literal["csv", "parquet"], as_json
         print_json("export", report)
         return
     for path in report.files:
-        click.echo(f"{path}: {report.rows[path.stem]:,} rows")
+        tell(f"{path}: {report.rows[path.stem]:,} rows")
     if not report.changed:
-        click.echo("Nothing changed since the last export.")
+        tell("Nothing changed since the last export.")

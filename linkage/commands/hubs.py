@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, limit_option, note, print_json, print_jsonl
+from linkage.commands.common import case_option, limit_option, note, output_options, print_json, print_jsonl
 
 
 @click.command(name="hubs")
 @case_option
 @limit_option(None, "hubs; 30 on a screen")
-@json_options(lines=True)
+@output_options(lines=True)
 def command(case: Path, limit: int | None, as_json: bool, as_jsonl: bool) -> None:
     """Show the identifiers that were damped, and why.
 
@@ -27,7 +27,7 @@ def command(case: Path, limit: int | None, as_json: bool, as_jsonl: bool) -> Non
     elif not rows:
         note("No identifier was damped.")
     else:
-        from linkage.output import console, table
+        from linkage.output import Page
 
         shown = rows if limit else rows[:30]
         cells = [
@@ -35,6 +35,6 @@ def command(case: Path, limit: int | None, as_json: bool, as_jsonl: bool) -> Non
             for h in shown
         ]
         headings = [("kind", "left"), ("value", "left"), ("accounts", "right"), ("bits alone", "right")]
-        console().print(table([*headings, ("pairs spared", "right"), ("reason", "wrap")], cells))
+        Page().table([*headings, ("pairs spared", "right"), ("reason", "prose")], cells)
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")

@@ -1,7 +1,5 @@
 """`linkage ingest`."""
 
-import sys
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -9,16 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from linkage.commands.common import case_option, json_options, note, print_json
+from linkage.commands.common import PATH, case_option, detail, fail, live, note, output_options, print_json, tell
 from linkage.errors import ExitCode
 from linkage.model import TABLES
+from linkage.text import safe
 
 if TYPE_CHECKING:
     from linkage.ingest import IngestReport, Progress
 
 
 @click.command(name="ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1, required=True, type=PATH)
 @case_option
 @click.option("--table", type=click.Choice(list(TABLES)), help="The table of all files, where their names do not say.")
 @click.option(
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     "--keep-private-ips", is_flag=True, help="Private addresses are evidence, as in exports mapped into 10/8."
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
-@json_options()
+@output_options()
 def command(
     paths: tuple[Path, ...],
     case: Path,
@@ -72,15 +71,16 @@ def _print(report: "IngestReport", *, dry_run: bool) -> None:
         if file.error:
             continue
         if file.already:
-            click.echo(f"{file.path}: already ingested, nothing changed")
+            tell(f"{file.path}: already ingested, nothing changed")
             continue
         parts = [f"{file.rows:,} rows as {file.table}"]
         parts.append("nothing written (dry run)" if dry_run else f"{file.added:,} new or changed")
         if file.rejected:
             parts.append(f"{file.rejected:,} rejected")
-        click.echo(f"{file.path}: {', '.join(parts)}")
+        tell(f"{file.path}: {', '.join(parts)}")
+        detail(f"{file.path}: {file.seconds:.2f} s")
     if not dry_run:
-        click.echo(f"{report.case}: {report.added:,} rows added or changed")
+        tell(f"{report.case}: {report.added:,} rows added or changed")
 
 
 def _warn(report: "IngestReport") -> None:
@@ -107,11 +107,11 @@ def _warn(report: "IngestReport") -> None:
             note(f"  {count:,}  {reason}")
         note("See them: linkage rejects")
     for file in report.refused:
-        note(f"Error: {file.error}")
+        fail(f"Error: {file.error}")
 
 
 def _progress() -> "AbstractContextManager[Callable[[Progress], None] | None]":
-    return _Bar() if sys.stderr.isatty() else nullcontext(None)
+    return _Bar() if live() else nullcontext(None)
 
 
 class _Bar(AbstractContextManager[Any]):
@@ -129,7 +129,7 @@ class _Bar(AbstractContextManager[Any]):
         )
 
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             DownloadColumn(),
             TransferSpeedColumn(),
@@ -138,7 +138,6 @@ class _Bar(AbstractContextManager[Any]):
             transient=True,
         )
         self._task = self._bar.add_task("", total=None)
-        self._last = 0.0
 
     def __enter__(self) -> "Callable[[Progress], None]":
         self._bar.start()
@@ -148,10 +147,9 @@ class _Bar(AbstractContextManager[Any]):
         self._bar.stop()
 
     def _tell(self, progress: "Progress") -> None:
-        self._last = time.monotonic()
         self._bar.update(
             self._task,
-            description=progress.file.name.replace("[", "\\["),
+            description=safe(progress.file.name),
             total=progress.bytes_total,
             completed=progress.bytes_done,
         )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, limit_option, note, print_json, print_jsonl
+from linkage.commands.common import PATH, case_option, limit_option, note, output_options, print_json, print_jsonl
 
 
 @click.command(name="rejects")
@@ -12,10 +12,8 @@ from linkage.commands.common import case_option, json_options, limit_option, not
 @click.option("--reason", help="Only rows whose reason contains this text.")
 @click.option("--file", help="Only rows of files of this name.")
 @limit_option(None, "rows; 50 on a screen, all in an export")
-@click.option(
-    "--export", "target", type=click.Path(path_type=Path), metavar="FILE", help="Write them to FILE (.csv or .jsonl)."
-)
-@json_options(lines=True)
+@click.option("--export", "target", type=PATH, metavar="FILE", help="Write them to FILE (.csv or .jsonl).")
+@output_options(lines=True)
 def command(
     case: Path,
     reason: str | None,
@@ -45,11 +43,11 @@ def command(
     elif not rows:
         note("No rejected rows.")
     else:
-        from linkage.output import console, table
+        from linkage.output import Page
 
         shown = rows if limit else rows[:50]
         cells = [(r.file, r.table, r.line, r.column, r.reason, r.excerpt) for r in shown]
-        headings = [("file", "left"), ("table", "left"), ("line", "right"), ("column", "left"), ("reason", "wrap")]
-        console().print(table([*headings, ("excerpt", "wrap")], cells))
+        headings = [("file", "left"), ("table", "left"), ("line", "right"), ("column", "left"), ("reason", "left")]
+        Page().table([*headings, ("excerpt", "prose")], cells)
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many, --export FILE writes all.")

@@ -1,14 +1,18 @@
 """`linkage ring`."""
 
+import shlex
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from linkage.commands.common import case_option, json_options, note, print_json
+from linkage.commands.common import case_option, note, output_options, print_json
 
 if TYPE_CHECKING:
-    from linkage.results import Ring
+    from linkage.output import Page
+    from linkage.results import EvidenceRow, Ring
 
 SHOWN = 20
 EVIDENCE = 12
@@ -18,7 +22,7 @@ EVIDENCE = 12
 @click.argument("ring_id", metavar="RING")
 @case_option
 @click.option("--all", "everything", is_flag=True, help="All members, evidence and bystanders, not the first 20.")
-@json_options()
+@output_options()
 def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
     """Show one ring: members, evidence, bystanders, doubts.
 
@@ -30,99 +34,80 @@ def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
     if as_json:
         print_json("ring", found)
     else:
-        _print(found, None if everything else SHOWN)
+        _print(found, everything=everything)
 
 
-def _print(found: "Ring", limit: int | None) -> None:
-    from linkage.output import console, day, safe, score
+def _print(found: "Ring", *, everything: bool) -> None:
+    from linkage.output import Page, day, score
 
+    page = Page()
     r = found.ring
-    out = console()
-
-    def say(line: str = "") -> None:
-        out.print(safe(line), markup=False)
-
-    say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, {r.status}{'' if r.listed else ', below the line'}")
+    below = "" if r.listed else ", below the line"
+    page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, {r.status}{below}")
     seen = f", seen {day(r.first_seen)} to {day(r.last_seen)}" if r.first_seen else ""
-    say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
-    say()
-    say(f"Why: {r.why}")
-    say(f"Doubts: {r.doubts or 'nothing in the exports speaks for an innocent explanation.'}")
-    say()
-    _print_evidence(found, limit, out, say)
-    _print_members(found, limit, out, say)
-    _print_bystanders(found, limit, out, say)
+    page.say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
+    page.say()
+    page.say(f"Why: {r.why}")
+    page.say(f"Doubts: {r.doubts or 'nothing in the exports speaks for an innocent explanation.'}")
+    page.say()
+    _print_evidence(found, page, None if everything else EVIDENCE)
+    page.say()
+    _print_members(found, page, None if everything else SHOWN)
+    if found.bystanders:
+        page.say()
+        _print_bystanders(found, page, None if everything else SHOWN)
     if len(found.members) > 1:
-        a, b = sorted(member.account_id for member in found.members[:2])
-        note(f"Two of them: linkage why {safe(a)} {safe(b)}    All as files: linkage export DIR")
+        pair = sorted(member.account_id for member in found.members[:2])
+        note(f"Two of them: linkage why {shlex.join(pair)}    All as files: linkage export DIR")
 
 
-def _print_evidence(found, limit, out, say) -> None:  # type: ignore[no-untyped-def]
-    from linkage.output import bar, day, table
+def _print_evidence(found: "Ring", page: "Page", limit: int | None) -> None:
+    from linkage.output import bar
 
-    total = sum(e.bits for e in found.evidence)
-    shown = found.evidence[: None if limit is None else EVIDENCE]
-    rest = found.evidence[len(shown) :]
-    cells = []
+    total = sum(row.bits for row in found.evidence)
+    width = 10 if page.narrow else 20
     reached = 0.0
-    for e in shown:
-        name = f"{e.label} ({e.value})" if e.label else e.value
-        cells.append(
-            (
-                e.kind,
-                name,
-                f"{e.accounts:,}",
-                f"{e.outsiders:,}",
-                f"{e.bits:+.2f}",
-                bar(reached, e.bits, total),
-                day(e.last_seen),
-            )
-        )
-        reached += e.bits
-    if rest:
-        more = sum(e.bits for e in rest)
-        cells.append(("", f"{len(rest):,} more values", "", "", f"{more:+.2f}", bar(reached, more, total), ""))
+    cells = []
+    for kind, members, others, bits, value in _evidence_lines(found.evidence, limit):
+        cells.append((kind, members, others, f"{bits:+.2f}", bar(reached, bits, total, width), value))
+        reached += bits
     prior = total - found.ring.bits
-    cells.append(
-        (
-            "",
-            "needed by a stranger (prior)",
-            "",
-            "",
-            f"{-prior:+.2f}",
-            bar(found.ring.bits, prior, total).replace("█", "░"),
-            "",
-        )
-    )
-    say("Evidence, in bits that an average member has:")
-    headings = [("kind", "left"), ("value", "left"), ("members", "right"), ("outsiders", "right"), ("bits", "right")]
-    out.print(table([*headings, ("", "left"), ("last seen", "left")], cells))
-    say(f"Together {found.ring.bits:.1f} bits beyond the prior.")
-    say()
+    owed = bar(found.ring.bits, prior, total, width).replace("█", "░")
+    cells.append(("prior", "", "", f"{-prior:+.2f}", owed, "needed by two strangers"))
+    page.say("Evidence, in bits of an average member; in: members who share it, out: other accounts that do.")
+    headings = [("kind", "left"), ("in", "right"), ("out", "right"), ("bits", "right"), ("", "left")]
+    page.table([*headings, ("value", "left")], cells)
+    page.say(f"Together {found.ring.bits:.1f} bits beyond the prior.")
 
 
-def _print_members(found, limit, out, say) -> None:  # type: ignore[no-untyped-def]
-    from linkage.output import day, table
+def _evidence_lines(evidence: Sequence["EvidenceRow"], limit: int | None) -> list[tuple[str, str, str, float, str]]:
+    """Kind, members, outsiders, bits and value: the strongest values one by one, of the rest a sum for each kind."""
+    lines = [
+        (e.kind, f"{e.accounts:,}", f"{e.outsiders:,}", e.bits, f"{e.label} ({e.value})" if e.label else e.value)
+        for e in evidence[:limit]
+    ]
+    rest = sorted(evidence[len(lines) :], key=lambda e: e.kind)
+    sums = [(kind, list(rows)) for kind, rows in groupby(rest, key=lambda e: e.kind)]
+    more = [(kind, "", "", sum(e.bits for e in rows), f"{len(rows):,} more") for kind, rows in sums]
+    return lines + sorted(more, key=lambda line: (-line[3], line[0]))
+
+
+def _print_members(found: "Ring", page: "Page", limit: int | None) -> None:
+    from linkage.output import day
 
     shown = found.members[:limit]
-    say(f"Members ({len(shown)} of {len(found.members):,}):" if len(shown) < len(found.members) else "Members:")
-    cells = [
-        (m.account_id, m.tier, f"{m.confidence:.2f}", f"{m.exchanges:,}", day(m.first_seen), day(m.last_seen))
-        for m in shown
-    ]
+    page.say(f"Members ({len(shown)} of {len(found.members):,}):" if len(shown) < len(found.members) else "Members:")
     headings = [("account", "left"), ("tier", "left"), ("confidence", "right"), ("exchanges", "right")]
-    out.print(table([*headings, ("first seen", "left"), ("last seen", "left")], cells))
-    say()
+    rows = [[m.account_id, m.tier, f"{m.confidence:.2f}", f"{m.exchanges:,}"] for m in shown]
+    if not page.narrow:
+        headings.append(("first seen", "left"))
+        rows = [[*row, day(m.first_seen)] for row, m in zip(rows, shown, strict=True)]
+    page.table([*headings, ("last seen", "left")], [[*r, day(m.last_seen)] for r, m in zip(rows, shown, strict=True)])
 
 
-def _print_bystanders(found, limit, out, say) -> None:  # type: ignore[no-untyped-def]
-    from linkage.output import table
-
-    if not found.bystanders:
-        return
+def _print_bystanders(found: "Ring", page: "Page", limit: int | None) -> None:
     shown = found.bystanders[:limit]
     of = f" ({len(shown)} of {len(found.bystanders):,})" if len(shown) < len(found.bystanders) else ""
-    say(f"Bystanders{of}, who touch the ring and are no members:")
+    page.say(f"Bystanders{of}, who touch the ring and are no members:")
     cells = [(b.account_id, f"{b.bits:.1f}", b.reason) for b in shown]
-    out.print(table([("account", "left"), ("bits", "right"), ("reason", "wrap")], cells))
-    say()
+    page.table([("account", "left"), ("bits", "right"), ("reason", "prose")], cells)

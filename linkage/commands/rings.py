@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, limit_option, note, print_json, print_jsonl
+from linkage.commands.common import case_option, limit_option, note, output_options, print_json, print_jsonl
 
 
 @click.command(name="rings")
 @case_option
 @click.option("--all", "unlisted", is_flag=True, help="Also groups whose score is below 0.5.")
 @limit_option(None, "rings; 20 on a screen")
-@json_options(lines=True)
+@output_options(lines=True)
 def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jsonl: bool) -> None:
     """Show the rings, the first to look at first.
 
@@ -27,7 +27,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
     elif not rows:
         note("No rings." if unlisted else "No rings. Groups below the line: linkage rings --all")
     else:
-        from linkage.output import console, day, score, table
+        from linkage.output import Page, day, score
 
         shown = rows if limit else rows[:20]
         cells = [
@@ -44,7 +44,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
             for r in shown
         ]
         headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("status", "left"), ("accounts", "right")]
-        console().print(table([*headings, ("exchanges", "right"), ("last seen", "left"), ("why", "wrap")], cells))
+        Page().table([*headings, ("exchanges", "right"), ("last seen", "left"), ("why", "prose")], cells)
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")

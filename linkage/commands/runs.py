@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, limit_option, note, plain, print_json, print_jsonl
+from linkage.commands.common import case_option, limit_option, note, output_options, plain, print_json, print_jsonl
 
 
 @click.command(name="runs")
 @case_option
 @limit_option(10, "runs")
-@json_options(lines=True)
+@output_options(lines=True)
 def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
     """Show the runs of detect with their parameters.
 
@@ -27,7 +27,7 @@ def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
     elif not rows:
         note("No run yet. Make one: linkage detect")
     else:
-        from linkage.output import console, table
+        from linkage.output import Page
 
         cells = [
             (
@@ -35,13 +35,14 @@ def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
                 plain(r.started_at),
                 f"{r.seconds:.1f}",
                 r.counts["listed"],
-                ", ".join(
+                ", ".join(f"{value:,} {key}" for key, value in r.counts.items())
+                + ". "
+                + ", ".join(
                     f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
                     for key, value in r.parameters.items()
                 ),
-                ", ".join(f"{value:,} {key}" for key, value in r.counts.items()),
             )
             for r in rows
         ]
         headings = [("run", "right"), ("started", "left"), ("seconds", "right"), ("rings", "right")]
-        console().print(table([*headings, ("parameters", "wrap"), ("counts", "wrap")], cells))
+        Page().table([*headings, ("counts and parameters", "prose")], cells)

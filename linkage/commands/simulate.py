@@ -1,19 +1,20 @@
 """`linkage simulate`."""
 
+import shlex
 from pathlib import Path
 
 import click
 
-from linkage.commands.common import json_options, note, print_json
+from linkage.commands.common import PATH, note, output_options, print_json, tell
 
 
 @click.command(name="simulate")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=PATH)
 @click.option("--accounts", type=click.IntRange(min=1000), default=3000, show_default=True, help="About so many.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same bytes.")
 @click.option("--days", type=click.IntRange(min=10), default=45, show_default=True, help="Length of the traffic.")
 @click.option("--plain", is_flag=True, help="Write .csv, not .csv.gz.")
-@json_options()
+@output_options()
 def command(folder: Path, accounts: int, seed: int, days: int, plain: bool, as_json: bool) -> None:
     """Make an export with planted rings and look-alikes.
 
@@ -26,6 +27,7 @@ def command(folder: Path, accounts: int, seed: int, days: int, plain: bool, as_j
         print_json("simulation", report)
         return
     for table, count in report.rows.items():
-        click.echo(f"{table}: {count:,} rows")
-    click.echo(f"{report.rings} rings and {report.look_alikes} groups of innocent look-alikes are planted in {folder}")
-    note(f"Try: linkage ingest {folder} && linkage detect && linkage evaluate {folder / 'truth.csv'}")
+        tell(f"{table}: {count:,} rows")
+    tell(f"{report.rings} rings and {report.look_alikes} groups of innocent look-alikes are planted in {folder}")
+    here, truth = shlex.quote(str(folder)), shlex.quote(str(folder / "truth.csv"))
+    note(f"Try: linkage ingest {here} && linkage detect && linkage evaluate {truth}")

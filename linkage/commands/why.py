@@ -4,14 +4,14 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, json_options, print_json
+from linkage.commands.common import case_option, output_options, print_json
 
 
 @click.command(name="why")
 @click.argument("account")
 @click.argument("other_account")
 @case_option
-@json_options()
+@output_options()
 def command(account: str, other_account: str, case: Path, as_json: bool) -> None:
     """Show what ties two accounts.
 
@@ -23,9 +23,9 @@ def command(account: str, other_account: str, case: Path, as_json: bool) -> None
     if as_json:
         print_json("why", answer)
         return
-    from linkage.output import console, safe, table
+    from linkage.output import Page
 
-    out = console()
+    page = Page()
     if answer.ties:
         cells = [
             (
@@ -39,10 +39,10 @@ def command(account: str, other_account: str, case: Path, as_json: bool) -> None
             for t in answer.ties
         ]
         headings = [("kind", "left"), ("value", "left"), ("accounts", "right"), ("bits alone", "right")]
-        out.print(table([*headings, ("counted", "right"), ("note", "wrap")], cells))
-        out.print(f"Together {answer.bits:.1f} bits; two strangers need {answer.prior:.1f}.", markup=False)
+        page.table([*headings, ("counted", "right"), ("note", "prose")], cells)
+        page.say(f"Together {answer.bits:.1f} bits; two strangers need {answer.prior:.1f}.")
     if answer.path:
-        out.print(safe("Path: " + " — ".join(answer.path)), markup=False)
+        page.say("Path: " + " — ".join(answer.path))
     if answer.ring_id:
-        out.print(safe(f"Both are in ring {answer.ring_id}."), markup=False)
-    out.print(safe(answer.verdict), markup=False)
+        page.say(f"Both are in ring {answer.ring_id}.")
+    page.say(answer.verdict)
