@@ -497,3 +497,20 @@ def test_a_dry_run_reads_everything_and_writes_nothing(tmp_path: Path) -> None:
 def test_a_table_can_be_named_for_files_that_are_not(tmp_path: Path) -> None:
     ingest([put(tmp_path, "dump.csv", LOGINS)], tmp_path / "c.duckdb", table="logins")
     assert rows(tmp_path / "c.duckdb", READ) == WANTED
+
+
+def test_the_short_way_into_a_new_case_gives_what_the_long_way_gives(tmp_path: Path) -> None:
+    logins = put(tmp_path, "logins.csv", LOGINS + 'c," ",N/A,,\nd,10.0.0.1,unknown, x ,\n')
+    exchanges = put(
+        tmp_path, "exchanges.csv", "account_id,at,exchange_id,ip\na,2026-02-01,x1,8.8.8.8\nb,2026-02-01,,\n"
+    )
+    short, long = tmp_path / "short.duckdb", tmp_path / "long.duckdb"
+    for case in (short, long):
+        case.with_name(case.name + ".key").write_text("same key")
+    ingest([put(tmp_path / "first", "links.csv", "account_id,other_account_id\na,b\n")], long)
+    quick, slow = ingest([logins, exchanges], short), ingest([logins, exchanges], long)
+    assert dump(short)[:2] + dump(short)[4:] == dump(long)[:2] + dump(long)[4:]
+    for one, other in zip(quick.files, slow.files, strict=True):
+        assert (one.rows, one.added, one.placeholders, one.ips, one.private_ips) == (
+            other.rows, other.added, other.placeholders, other.ips, other.private_ips
+        )  # fmt: skip

@@ -17,7 +17,7 @@ from linkage.ingest.merge import merge
 from linkage.ingest.normalise import Rules
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
 from linkage.ingest.sources import Source, find_sources
-from linkage.ingest.stage import Staged, stage
+from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
 from linkage.secret import Key, key_file, load_or_make_key
 
@@ -68,13 +68,14 @@ def ingest(
     """
     started = time.monotonic()
     sources, passed_over = find_sources(paths, table)
+    fresh = not case.exists()
     with _case_for(case) as target, store.scratch(target) as con:
         rules = _rules(target, hash_kinds)
         key = load_or_make_key(target)
         normalise.prepare(con, key)
         # Raw private text is on its way through this connection: it must have no place on disk to spill to.
         con.execute("SET temp_directory = ''")
-        reports = _Run(con, target, rules, key, dry_run=dry_run, tell=progress).all(sources)
+        reports = _Run(con, target, rules, key, fresh=fresh, dry_run=dry_run, tell=progress).all(sources)
         if all(report.error for report in reports):
             raise InputError(
                 " ".join(report.error for report in reports), "Nothing was ingested; the case is as it was."
@@ -138,12 +139,35 @@ def _remember(case: Path, keep_private_ips: bool) -> bool:
     return kept or keep_private_ips
 
 
+@dataclass(frozen=True)
+class _Done:
+    """A file that went in: what was read, rows added, rows with an address and with a private one."""
+
+    staged: Staged
+    added: int
+    ips: int
+    private_ips: int
+
+
+class _NeedsStageError(Exception):
+    """Rolls the short way back."""
+
+
 class _Run:
     """One call of ingest over its files."""
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, case: Path, rules: Rules, key: Key, *, dry_run: bool, tell: Tell | None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        case: Path,
+        rules: Rules,
+        key: Key,
+        *,
+        fresh: bool,
+        dry_run: bool,
+        tell: Tell | None,
     ) -> None:
+        self._fresh = fresh
         self._con, self._case, self._rules, self._key = con, case, rules, key
         self._dry_run, self._tell = dry_run, tell
 
@@ -196,27 +220,57 @@ class _Run:
     def _one(self, source: Source, identity: tuple[str, str], command: int, start: Progress) -> FileReport:
         before = time.monotonic()
         try:
+            how = plan(self._con, source, self._rules)
             with self._watched(source, start):
-                staged = stage(self._con, source, self._rules)
+                done = self._straight(how, identity, command) or self._staged(how, identity, command)
         except InputError as exc:
             return FileReport(source.path, source.table, error=f"{exc.message} {exc.hint}".strip())
-        ips, private = _addresses(self._con, source.table)
-        added = 0 if self._dry_run else self._commit(source, identity, command, staged)
+        staged = done.staged
         return FileReport(
             source.path,
             source.table,
             rows=staged.rows,
-            added=added,
+            added=done.added,
             rejected=len(staged.rejects),
             reasons=by_frequency((reject.reason, 1) for reject in staged.rejects),
             placeholders=staged.placeholders,
-            ips=ips,
-            private_ips=private,
+            ips=done.ips,
+            private_ips=done.private_ips,
             ignored_columns=staged.ignored,
             seconds=round(time.monotonic() - before, 3),
         )
 
-    def _commit(self, source: Source, identity: tuple[str, str], command: int, staged: Staged) -> int:
+    def _staged(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done":
+        """Read in scratch, then hold the case only to merge."""
+        staged = stage(self._con, how)
+        ips, private = _addresses(self._con, how.source.table, "stage")
+        if self._dry_run:
+            return _Done(staged, 0, ips, private)
+        with self._transaction(command):
+            added = merge(self._con, how.source.table, command)
+            self._note(how.source, identity, command, staged, added)
+        return _Done(staged, added, ips, private)
+
+    def _straight(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done | None":
+        """The short way for the first clean file of a table, into a case that this call made: nobody waits for it."""
+        table = how.source.table
+        if not self._fresh or self._dry_run or table == "accounts":
+            return None
+        try:
+            with self._transaction(command):
+                if self._con.execute(f"SELECT 1 FROM kase.{table} LIMIT 1").fetchall():
+                    raise _NeedsStageError
+                staged = append(self._con, how, command)
+                if staged is None:
+                    raise _NeedsStageError
+                ips, private = _addresses(self._con, table, f"kase.{table}")
+                self._note(how.source, identity, command, staged, staged.rows)
+        except _NeedsStageError:
+            return None
+        return _Done(staged, staged.rows, ips, private)
+
+    @contextmanager
+    def _transaction(self, command: int) -> Iterator[None]:
         """One transaction: the rows, the rejects and the file's own row, or nothing of it."""
         con = self._con
         # Dictionaries alone take twice the space of what DuckDB would choose, and a third of the time to write.
@@ -228,32 +282,20 @@ class _Run:
                 ON CONFLICT (command) DO UPDATE SET files = excluded.files""",
                 [command, _now(), self._files],
             )
-            if self._rules.hashed:
-                con.execute(
-                    "INSERT OR REPLACE INTO kase.meta VALUES ('hashed_kinds', ?)",
-                    [",".join(sorted(self._rules.hashed))],
-                )
-            con.execute("INSERT OR REPLACE INTO kase.meta VALUES ('key_id', ?)", [self._key.id])
-            added = merge(con, source.table, command)
-            row = con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchone()
-            number = int(row[0]) if row else 1
-            con.execute(
-                "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    number,
-                    command,
-                    source.path.name,
-                    source.table,
-                    identity[0],
-                    source.size,
-                    staged.rows,
-                    added,
-                    len(staged.rejects),
-                    _now(),
-                ],
-            )
-            _insert_rejects(con, number, staged)
-        return added
+            facts = {"key_id": self._key.id, "hashed_kinds": ",".join(sorted(self._rules.hashed))}
+            con.executemany("INSERT OR REPLACE INTO kase.meta VALUES (?, ?)", list(facts.items()))
+            yield
+
+    def _note(self, source: Source, identity: tuple[str, str], command: int, staged: Staged, added: int) -> None:
+        """The file's own row, and its rejects."""
+        con = self._con
+        row = con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchall()
+        number = int(row[0][0])
+        values = [number, command, source.path.name, source.table, identity[0], source.size, staged.rows, added]
+        con.execute(
+            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), _now()]
+        )
+        _insert_rejects(con, number, staged)
 
     @contextmanager
     def _watched(self, source: Source, start: Progress) -> Iterator[None]:
@@ -285,13 +327,13 @@ def _digest(source: Source) -> str:
         raise translate(exc, f"reading {source.path}") from None
 
 
-def _addresses(con: duckdb.DuckDBPyConnection, table: str) -> tuple[int, int]:
+def _addresses(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> tuple[int, int]:
     """Rows with an address, and with a private one."""
     if table not in ("logins", "exchanges"):
         return 0, 0
     private = private_sql("coalesce(ip_net, ip)")
-    row = con.execute(f"SELECT count(ip), count(*) FILTER ({private}) FROM stage WHERE ip IS NOT NULL").fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    row = con.execute(f"SELECT count(ip), count(*) FILTER ({private}) FROM {rows} WHERE ip IS NOT NULL").fetchall()
+    return int(row[0][0]), int(row[0][1])
 
 
 def _insert_rejects(con: duckdb.DuckDBPyConnection, file: int, staged: Staged) -> None:

@@ -9,6 +9,8 @@ import csv
 import io
 import json
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ import duckdb
 from linkage.errors import InputError, MachineError, translate
 from linkage.ingest import lines
 from linkage.ingest.normalise import Rules
-from linkage.ingest.projection import checks, projection
+from linkage.ingest.projection import STORED, checks, projection
 from linkage.ingest.sources import Source, check_whole
 from linkage.model import TABLES
 
@@ -72,36 +74,121 @@ class _Layout:
     ignored: tuple[str, ...]
 
 
-def stage(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Staged:
-    """Read `source` into the table `stage` of `con`, which `normalise.prepare` has prepared.
+@dataclass(frozen=True)
+class Plan:
+    """How to read a file.
+
+    Attributes:
+        source: the file.
+        select: the SELECT of `projection`.
+        counting: one that counts rows, and the values of the columns `counted`, as they are.
+        counted: identifier columns that go in one to one: what is missing of them was a placeholder.
+        parameters: of both.
+        ignored: columns that the contract does not name.
+    """
+
+    source: Source
+    select: str
+    counting: str
+    counted: tuple[str, ...]
+    parameters: list[Any]
+    ignored: tuple[str, ...]
+
+
+def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
+    """Look at `source` and say how to read it on `con`, which `normalise.prepare` has prepared.
 
     Raises:
-        InputError: the file cannot be read as what its name says, lacks a required column, or has no usable row.
-        MachineError: the disk is full.
+        InputError: the file cannot be read as what its name says, or lacks a required column.
     """
-    for table in ("stage", "reject_errors", "reject_scans"):
-        con.execute(f"DROP TABLE IF EXISTS {table}")
     layouts = {"csv": _csv_layout, "tsv": _csv_layout, "jsonl": _jsonl_layout, "parquet": _parquet_layout}
-    try:
+    with _telling(source):
         check_whole(source)
         layout = layouts[source.format](con, source)
         _check_columns(source, layout)
-        select = projection(source.table, layout.columns, layout.source, rules)
-        # The table is read once more and dropped: to compress it would take longer than all the rest.
-        con.execute("SET force_compression = 'uncompressed'")
-        con.execute(f"CREATE TABLE stage AS {select}", layout.parameters)
-    except duckdb.Error as exc:
-        raise _unreadable(source, exc) from None
-    except (OSError, EOFError, UnicodeDecodeError) as exc:
+    select = projection(source.table, layout.columns, layout.source, rules)
+    counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in layout.columns)
+    values = "".join(f", count(nullif(trim({layout.columns[name]}), ''))" for name in counted)
+    counting = f"SELECT count(*){values} FROM {layout.source}"
+    return Plan(source, select, counting, counted, layout.parameters, layout.ignored)
+
+
+def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
+    """Read a file into the table `stage` of `con`.
+
+    Raises:
+        InputError: the file cannot be read as what its name says, or has no usable row.
+        MachineError: the disk is full.
+    """
+    _forget_rejects(con)
+    con.execute("DROP TABLE IF EXISTS stage")
+    # The table is read once more and dropped: to compress it would take longer than all the rest.
+    con.execute("SET force_compression = 'uncompressed'")
+    with _telling(how.source):
+        con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
+    return _collect(con, how)
+
+
+def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int) -> Staged | None:
+    """Read a file straight into its table of the attached case, which is empty: half the work of `stage` and `merge`.
+
+    Returns:
+        what was read; None where rows are broken or an exchange id stands twice. Then the transaction must be rolled
+        back, and the file goes by `stage` and `merge`, which give the same where both can.
+    """
+    _forget_rejects(con)
+    table = how.source.table
+    columns = ", ".join(f'"{name}"' for name in STORED[table])
+    prefix = f"{command} AS command, " if table == "exchanges" else ""
+    sample = f"SELECT count(broken) FROM (SELECT broken FROM ({how.select}) LIMIT 100000)"
+    with _telling(how.source):
+        if con.execute(sample, how.parameters).fetchall() != [(0,)]:
+            return None
+        counted = con.execute(how.counting, how.parameters).fetchall()
+        _forget_rejects(con)
+        kept = con.execute(
+            f"INSERT INTO kase.{table} SELECT {prefix}{columns} FROM ({how.select}) WHERE broken IS NULL",
+            how.parameters,
+        ).fetchall()
+    rows = int(counted[0][0])
+    if not rows or kept != [(rows,)] or (how.source.format in ("csv", "tsv") and _torn_rows(con)):
+        return None
+    if table == "exchanges":
+        # Hashes take a tenth of the memory; the rare two that collide only cost the longer way.
+        ids = con.execute(
+            """SELECT count(*) FROM (SELECT hash(exchange_id) AS id FROM kase.exchanges WHERE exchange_id IS NOT NULL
+            GROUP BY id HAVING count(*) > 1)"""
+        ).fetchall()
+        if ids != [(0,)]:
+            return None
+    filled = con.execute(f"SELECT {_counts(how.counted)} FROM kase.{table}").fetchall()
+    return Staged(rows, (), sum(counted[0][1:]) - sum(filled[0]), how.ignored)
+
+
+def _counts(columns: tuple[str, ...]) -> str:
+    return ", ".join(f'count("{name}")' for name in columns) or "0"
+
+
+def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
+    """DuckDB adds to the rejects of the statement before."""
+    con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
+
+
+@contextmanager
+def _telling(source: Source) -> Iterator[None]:
+    """Turn what the readers of the block raise into a sentence about the file."""
+    try:
+        yield
+    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError) as exc:
         raise _unreadable(source, exc) from None
     except Exception as exc:
         if type(exc).__module__.partition(".")[0] in ("zlib", "zstandard"):
             raise _unreadable(source, exc) from None
         raise
-    return _collect(con, source, layout)
 
 
-def _collect(con: duckdb.DuckDBPyConnection, source: Source, layout: _Layout) -> Staged:
+def _collect(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
+    source = how.source
     broken = con.execute("SELECT rowid, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY rowid").fetchall()
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
@@ -122,7 +209,7 @@ def _collect(con: duckdb.DuckDBPyConnection, source: Source, layout: _Layout) ->
             f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
             f"Is it the right table? --table says which. Line {rejects[0].line}: {rejects[0].reason}.",
         )
-    return Staged(total, tuple(rejects), int(counted[1]), layout.ignored)
+    return Staged(total, tuple(rejects), int(counted[1]), how.ignored)
 
 
 def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
