@@ -29,7 +29,8 @@ class Features:
         beyond_network: mean bits of a member from families other than the network, fakeable ones left out.
         costly: share of members with a costly identifier (payment, device, phone, a user's kind) shared inside; who
             merely brushed it counts less (`evidence.weights.habit`).
-        reach: members that share the most shared costly identifier.
+        reach: members that share the most shared costly identifier. A device counts as the square root of its members:
+            it can be a public terminal, while a payment method has one owner.
         same_network: share of members that share one address with all others who have it inside the group.
         own_prompts: share of the group's prompts that are shared inside it and rare outside.
         repeated: share of an account's prompts that it had sent before.
@@ -151,7 +152,9 @@ def _costly(weighed: Weighed, candidates: Candidates, groups: int) -> tuple[Floa
     shared = _kind_mask(weighed, costly_kind) & (candidates.evidence.holders > 1)
     strongest, reach = np.zeros(s.accounts), np.zeros(groups)
     np.maximum.at(strongest, s.account[shared], weighed.habit[shared])
-    np.maximum.at(reach, labels[s.account[shared]], candidates.evidence.holders[shared])
+    device = _kind_mask(weighed, [kind.family == "device" for kind in weighed.kinds])[shared]
+    holders = candidates.evidence.holders[shared].astype(np.float64)
+    np.maximum.at(reach, labels[s.account[shared]], np.where(device, np.sqrt(holders), holders))
     inside = labels >= 0
     return np.bincount(labels[inside], strongest[inside], minlength=groups).astype(np.float64), reach
 

@@ -51,7 +51,7 @@ def _ties(f: Features) -> Floats:
 
 
 def _kinds(f: Features) -> Floats:
-    return _between(f.second / 3, 0, 3)
+    return _between(f.second / 3, 0, 4)
 
 
 def _costly(f: Features) -> Floats:
@@ -59,7 +59,8 @@ def _costly(f: Features) -> Floats:
 
 
 def _size(f: Features) -> Floats:
-    return _between(np.log2(np.maximum(f.size, 1) / 4) / 2, -0.5, 2)
+    # Size alone misleads: chains of acquaintances are large too.
+    return _between(np.log2(np.maximum(f.size, 1) / 4) / 4, -0.5, 1)
 
 
 def _prompts(f: Features) -> Floats:
