@@ -137,8 +137,9 @@ def test_group_evidence_agrees_with_the_formula_written_out(
     inside = labels >= 0
     credits = np.bincount(s.account, found.credit, minlength=s.accounts) if len(s.account) else np.zeros(s.accounts)
     sizes = np.bincount(labels[inside], minlength=3) if inside.any() else np.zeros(3)
-    prior = np.log2(weighed.population / (PARTNERS + sizes[np.maximum(labels, 0)]))
-    assert credits[inside] == pytest.approx((found.net + prior)[inside])
+    for account in np.flatnonzero(inside).tolist():
+        priors = [math.log2(weighed.population / (PARTNERS + size)) for size in (0, sizes[labels[account]])]
+        assert any(credits[account] == pytest.approx(found.net[account] + prior) for prior in priors)
 
 
 def _net(weighed: Weighed, labels: NDArray[np.int64], account: int) -> float:
@@ -149,14 +150,21 @@ def _net(weighed: Weighed, labels: NDArray[np.int64], account: int) -> float:
     holders: dict[int, set[int]] = {}
     for a, i in zip(s.account.tolist(), s.identifier.tolist(), strict=True):
         holders.setdefault(i, set()).add(a)
+    return max(_by_one_way(weighed, account, members, holders, pairwise=pairwise) for pairwise in (False, True))
+
+
+def _by_one_way(
+    weighed: Weighed, account: int, members: set[int], holders: dict[int, set[int]], *, pairwise: bool
+) -> float:
+    s = weighed.sightings
     facts: dict[str, list[float]] = {}
     for at, (a, i) in enumerate(zip(s.account.tolist(), s.identifier.tolist(), strict=True)):
         others = len(holders[i] & members) - 1
         if a != account or others < 1:
             continue
         kind = s.kinds[s.kind[i]]
-        ratio = kind_of(kind).reliability * others / (len(holders[i]) - 1) * weighed.population / len(members)
-        fact = weighed.habit[at] * math.log2(ratio)
+        inside = 1 / len(holders[i]) if pairwise else others / (len(holders[i]) - 1) / len(members)
+        fact = weighed.habit[at] * math.log2(kind_of(kind).reliability * inside * weighed.population)
         if fact > 0:
             facts.setdefault(kind, []).append(fact)
     worth = {kind: saturate(max(values), sum(values)) for kind, values in facts.items()}
@@ -166,5 +174,4 @@ def _net(weighed: Weighed, labels: NDArray[np.int64], account: int) -> float:
         faked = [w for k, w in worth.items() if kind_of(k).family == family and kind_of(k).fakeable]
         hard += max(firm, default=0.0)
         soft += max(0.0, max(faked, default=0.0) - max(firm, default=0.0))
-    prior = math.log2(weighed.population / (PARTNERS + len(members)))
-    return hard + min(hard, soft) - prior
+    return hard + min(hard, soft) - math.log2(weighed.population / (PARTNERS + (0 if pairwise else len(members))))

@@ -5,6 +5,12 @@ Account a, group C of s accounts, value v that d accounts share, n of them in C 
     fact(v) = habit * log2(m_k * (n - 1) / (d - 1) * N / s)      at least 0
     net(a)  = sum over families of the strongest kind's saturated facts  -  log2(N / (PARTNERS + s))
 
+An account that is tied to one member as two accounts are (`pairs`) is tied to the group: where that is more,
+
+    fact(v) = habit * log2(m_k * N / d),   net(a) = the same sum  -  log2(N / PARTNERS)
+
+Without it nobody could belong to a long chain, whose values are shared by few each.
+
 The ratio (n - 1) / (d - 1) is how much of the value's other holders live in C; N / s turns it into a likelihood ratio
 against a random account. A value whose holders all sit in C is worth the same whether it is shared by 5 or by 500; a
 hub whose holders are everywhere is worth log2(m N / d), which is little. One shared value of a kind with m near 1
@@ -32,7 +38,7 @@ class GroupEvidence:
         families: float64[A, F], bits of each family's strongest kind, before the fakeable ones are capped.
         holders: int32[S], for each sighting the members of the account's group that have the identifier.
         credit: float64[S], the part of the account's bits that each sighting brings. Over an account's sightings the
-            credits add up to its `net` plus the prior.
+            credits add up to its `net` plus the prior of the way that it is tied by.
     """
 
     net: NDArray[np.float64]
@@ -53,7 +59,7 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     groups = int(labels.max()) + 1 if len(labels) else 0
     sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
     holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
-    net, explained, families, credit = _net(
+    shared = (
         weighed.by_account,
         weighed.account_order,
         weighed.by_identifier,
@@ -70,6 +76,12 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         weighed.population,
         PARTNERS,
     )
+    net, explained, families, credit = _net(*shared, False)
+    pair_net, _, pair_families, pair_credit = _net(*shared, True)
+    pairwise = pair_net > net
+    net = np.where(pairwise, pair_net, net)
+    families = np.where(pairwise[:, None], pair_families, families)
+    credit = np.where(pairwise[s.account], pair_credit, credit)
     return GroupEvidence(net, explained, families, holders, credit)
 
 
@@ -93,7 +105,7 @@ def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped
 @nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
 def _net(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, labels, sizes,
-    holders, population, partners,
+    holders, population, partners, pairwise,
 ):  # fmt: skip
     n = len(by_account) - 1
     net, explained = np.zeros(n), np.zeros(n)
@@ -104,7 +116,8 @@ def _net(  # type: ignore[no-untyped-def]
         if labels[a] < 0:
             continue
         s = sizes[labels[a]]
-        scale = np.log2(population / s)
+        scale = np.log2(population if pairwise else population / s)
+        prior = np.log2(population / (partners + (0.0 if pairwise else s)))
         worth[:] = 0.0
         facts[:] = 0.0
         hard_kind[:] = -1
@@ -116,7 +129,8 @@ def _net(  # type: ignore[no-untyped-def]
             k = kind[i]
             if holders[here] > 1:
                 d = by_identifier[i + 1] - by_identifier[i]
-                fact = habit[here] * (reliability[i] + np.log2((holders[here] - 1) / (d - 1)) + scale)
+                ratio = 1.0 / d if pairwise else (holders[here] - 1) / (d - 1)
+                fact = habit[here] * (reliability[i] + np.log2(ratio) + scale)
                 if fact > 0.0:
                     credit[here] = fact
                     facts[k] += fact
@@ -141,7 +155,7 @@ def _net(  # type: ignore[no-untyped-def]
             hard += hard_best
             # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
             soft += max(0.0, soft_best - hard_best)
-        net[a] = hard + min(hard, soft) - np.log2(population / (partners + s))
+        net[a] = hard + min(hard, soft) - prior
         explained[a] = hard_all + min(hard_all, soft_all)
         cap = min(hard, soft) / soft if soft > 0.0 else 0.0
         for at in range(by_account[a], by_account[a + 1]):
