@@ -158,7 +158,8 @@ class Sightings:
         account, identifier: int32[S] indices, sorted by (identifier, account).
         count: int64[S], how often the account was seen with the identifier.
         most: int64[S], the account's greatest count among all identifiers of that kind.
-        first: int64[S], microseconds since 1970 of the first sighting; `NEVER` where the export does not say.
+        first, last: int64[S], microseconds since 1970 of the first and last time; `NEVER` where the export does not
+            say.
         kind: int16[I], index into `kinds`, of each identifier.
         kinds: names of the kinds, sorted.
         accounts: number of accounts in the case, shared or not.
@@ -169,6 +170,7 @@ class Sightings:
     count: NDArray[np.int64]
     most: NDArray[np.int64]
     first: NDArray[np.int64]
+    last: NDArray[np.int64]
     kind: NDArray[np.int16]
     kinds: tuple[str, ...]
     accounts: int
@@ -242,8 +244,8 @@ def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None
 
 def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
     rows = con.execute(
-        """SELECT account, identifier, count, most, coalesce(epoch_us(first_at), ?) AS first
-        FROM sightings ORDER BY identifier, account""",
+        """SELECT account, identifier, count, most, coalesce(epoch_us(first_at), $1) AS first,
+        coalesce(epoch_us(last_at), $1) AS last FROM sightings ORDER BY identifier, account""",
         [NEVER],
     ).fetchnumpy()
     named = con.execute("SELECT kind FROM shared ORDER BY identifier").fetchnumpy()["kind"]
@@ -255,6 +257,7 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         count=np.asarray(rows["count"], dtype=np.int64),
         most=np.asarray(rows["most"], dtype=np.int64),
         first=np.asarray(rows["first"], dtype=np.int64),
+        last=np.asarray(rows["last"], dtype=np.int64),
         kind=index.astype(np.int16),
         kinds=tuple(str(kind) for kind in kinds),
         accounts=int(total[0]) if total else 0,

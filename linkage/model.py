@@ -3,6 +3,7 @@
 Names are those of the data contract (`docs/data-contract.md`) and are final.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -93,6 +94,8 @@ class Kind:
             one of them has. Times `evidence.PARTNERS` it is the number of accounts at which sharing the value
             alone is worth exactly the prior. Lower pushes towards fewer, surer links.
         fakeable: anyone can have this value at no cost, so it never puts an account into a ring on its own.
+        memory: days after which another account's use of a value begins to say less: addresses change hands soon,
+            devices are sold, cards stay. Infinite where a sighting's time is that of the account, not of a use.
         noun: how a sentence names one of them.
     """
 
@@ -100,6 +103,7 @@ class Kind:
     family: str
     reliability: float
     fakeable: bool = False
+    memory: float = math.inf
     noun: str = ""
 
     @property
@@ -111,16 +115,16 @@ class Kind:
 BUILT_IN_KINDS: Final[dict[str, Kind]] = {
     kind.name: kind
     for kind in (
-        Kind("payment", "payment", 0.8, noun="payment method"),
-        Kind("device", "device", 0.4),
-        Kind("user_agent", "device", 0.005, fakeable=True, noun="user agent"),
-        Kind("ip", "network", 0.15, noun="IP address"),
-        Kind("ip_net", "network", 0.02, noun="IP network"),
+        Kind("payment", "payment", 0.8, memory=180, noun="payment method"),
+        Kind("device", "device", 0.4, memory=30),
+        Kind("user_agent", "device", 0.005, fakeable=True, memory=30, noun="user agent"),
+        Kind("ip", "network", 0.15, memory=7, noun="IP address"),
+        Kind("ip_net", "network", 0.02, memory=7, noun="IP network"),
         Kind("email", "contact", 0.5, fakeable=True, noun="e-mail address"),
         Kind("email_domain", "contact", 0.02, fakeable=True, noun="e-mail domain"),
         Kind("phone", "contact", 0.5, noun="phone number"),
         Kind("org", "organisation", 0.05, fakeable=True, noun="organisation"),
-        Kind("prompt", "prompt", 0.05, fakeable=True, noun="prompt fingerprint"),
+        Kind("prompt", "prompt", 0.05, fakeable=True, memory=30, noun="prompt fingerprint"),
         Kind("burst", "prompt", 0.3, noun="prompt burst"),
         Kind("handoff", "timing", 0.2),
         Kind("balance", "timing", 0.1),
@@ -143,8 +147,8 @@ def kind_of(name: str) -> Kind:
         return built_in
     if name.startswith("link:"):
         # A tie can be made by anyone towards anyone: an invite or a transfer does not need the other's consent.
-        return Kind(name, name, 0.2, fakeable=True, noun=f"{name[5:]} link")
-    return Kind(name, name, 0.3)
+        return Kind(name, name, 0.2, fakeable=True, memory=180, noun=f"{name[5:]} link")
+    return Kind(name, name, 0.3, memory=180)
 
 
 RingStatus = Literal["open", "watch", "confirmed", "dismissed", "explained"]

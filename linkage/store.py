@@ -19,7 +19,7 @@ from typing import Any, Final
 import duckdb
 
 from linkage import __version__
-from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, translate
+from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
 
 SCHEMA_VERSION: Final = 1
 WAIT_SECONDS: Final = 10.0
@@ -108,6 +108,8 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
     threads = os.environ.get("LINKAGE_THREADS")
     if threads:
+        if not (threads.isascii() and threads.isdigit() and 1 <= int(threads) <= 1024):
+            raise UsageError(f"LINKAGE_THREADS is {threads!r}, which is no number of threads.", "Set it to 1 or more.")
         config["threads"] = int(threads)
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")

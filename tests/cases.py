@@ -61,6 +61,7 @@ def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None
         count=columns[:, 2],
         most=columns[:, 3],
         first=np.full(len(columns), NEVER, dtype=np.int64),
+        last=np.full(len(columns), NEVER, dtype=np.int64),
         kind=np.array([kinds.index(kind) for kind, _ in shared], dtype=np.int16),
         kinds=tuple(kinds),
         accounts=len(names),

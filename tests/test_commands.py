@@ -155,6 +155,14 @@ def test_errors_are_one_sentence_with_the_right_code(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_setting_that_makes_no_sense_is_told(
+    linkage: Callable[..., Output], sample_case: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_THREADS", "many")
+    code, _, err = linkage("rings", "--case", sample_case)
+    assert (code, "no number of threads" in err) == (ExitCode.USAGE, True)
+
+
 def test_a_case_without_a_run_and_rings_that_are_not_there(linkage: Callable[..., Output], tmp_path: Path) -> None:
     case = make_case(tmp_path / "c.duckdb", accounts=[{"account_id": "a"}, {"account_id": "b"}])
     for words in (("rings",), ("hubs",), ("ring", "1"), ("export", tmp_path / "out"), ("why", "a", "b")):

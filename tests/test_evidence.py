@@ -1,6 +1,7 @@
 """The formulas of `linkage.evidence`, against oracles and as properties."""
 
 import math
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -101,6 +102,19 @@ def test_a_brush_carries_less_than_a_habit() -> None:
     weighed = weigh(sightings(seen, [10_000, 5, 1, 5]))
     edges = pair_bits(pair_edges(weighed, 100))
     assert edges[0, 2] < 0.1 * edges[0, 1]
+
+
+def test_the_same_address_an_hour_apart_is_evidence_and_years_apart_is_not() -> None:
+    seen = sightings([("a", "ip", "1"), ("b", "ip", "1"), ("a", "ip", "2"), ("c", "ip", "2"), ("d", "ip", "2")])
+    hour, year = 3_600_000_000, 365 * 86_400_000_000
+    times = np.array([0, hour, 0, 3 * year, 3 * year + hour], dtype=np.int64)
+    edges = pair_bits(pair_edges(weigh(replace(seen, first=times, last=times)), 100))
+    plain = pair_bits(pair_edges(weigh(seen), 100))
+    assert edges[0, 1] == plain[0, 1]
+    assert plain[0, 2] > 0
+    assert (0, 2) not in edges
+    assert (0, 3) not in edges
+    assert edges[2, 3] == plain[2, 3]
 
 
 def test_accounts_that_share_nothing_change_no_weight() -> None:

@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.identify import Sightings
+from linkage.identify import NEVER, Sightings
 from linkage.model import Kind, kind_of
 
 PARTNERS: Final = 50.0
@@ -32,6 +32,10 @@ BRUSH_BITS: Final = 14.0
 """An account that was seen with a value 2**BRUSH_BITS times less often than with its favourite has no evidence left."""
 
 
+FADES: Final = 100.0
+"""A value's use by another account so many memories ago says nothing any more."""
+
+
 @dataclass(frozen=True)
 class Weighed:
     """Sightings with their weights, in both sorted orders that the kernels walk.
@@ -40,7 +44,8 @@ class Weighed:
         sightings: as identified.
         population: N.
         bits: float64[I], log2(m N / d), at least 0.
-        habit: float64[S], 0 to 1: how much of the account's life happens with the identifier.
+        habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), and how near in
+            time to others who have it (`nearness`).
     """
 
     sightings: Sightings
@@ -104,7 +109,10 @@ def weigh(sightings: Sightings) -> Weighed:
         bits = identifier_bits(reliability[sightings.kind], degree.astype(np.float64), population)
     else:
         bits = np.zeros(0)
-    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most))
+    memory = np.array([kind_of(name).memory for name in sightings.kinds], dtype=np.float64)
+    days = memory[sightings.kind[sightings.identifier]] if len(memory) else np.zeros(0)
+    near = nearness(sightings.identifier, sightings.first, sightings.last, days)
+    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near)
 
 
 def identifier_bits(
@@ -129,6 +137,45 @@ def habit(count: NDArray[np.int64], most: NDArray[np.int64]) -> NDArray[np.float
     """
     share: NDArray[np.float64] = 1.0 - np.log2(most / np.maximum(count, 1)) / BRUSH_BITS
     return np.clip(share, 0.0, 1.0)
+
+
+def nearness(
+    identifier: NDArray[np.int32], first: NDArray[np.int64], last: NDArray[np.int64], memory: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How near in time an account's use of a value is to the nearest use by another account.
+
+    1 up to the memory of the value's kind, then falling with the logarithm of the gap to 0 at `FADES` times the memory.
+    An unknown time is near.
+
+    Args:
+        identifier: int[S], rising.
+        first, last: microseconds since 1970, or `identify.NEVER`.
+        memory: float64[S], days.
+
+    >>> us = 86_400_000_000
+    >>> days = np.array([0, 1, 0, 100, 0, 7_000], dtype=np.int64) * us
+    >>> nearness(np.array([0, 0, 1, 1, 2, 2]), days, days, np.full(6, 10.0)).round(2)
+    array([1. , 1. , 0.5, 0.5, 0. , 0. ])
+    """
+    if not len(identifier):
+        return np.ones(0)
+    order = np.lexsort((first, identifier))
+    begin, end, group = first[order], last[order], identifier[order]
+    new = np.concatenate(([True], group[1:] != group[:-1]))
+    # The latest end of all earlier uses of the same value: a running maximum that starts anew with each value.
+    offset = (np.cumsum(new) - 1).astype(np.float64) * 1e18
+    latest = np.maximum.accumulate(end + offset) - offset
+    gap_before = np.where(new, np.inf, begin - np.concatenate(([0.0], latest[:-1])))
+    gap_after = np.concatenate((gap_before[1:], [np.inf]))
+    # What begins next may begin long after an earlier, longer use has ended: the gap is to this use's own end.
+    gap_after = np.where(np.isinf(gap_after), np.inf, np.concatenate((begin[1:], [0])) - end)
+    gap = np.maximum(np.minimum(gap_before, gap_after), 0.0) / 86_400_000_000
+    unknown = (begin == NEVER) | np.concatenate(([False], (begin == NEVER)[:-1] & ~new[1:]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        faded = 1.0 - np.log(gap / memory[order]) / np.log(FADES)
+    near = np.ones(len(identifier))
+    near[order] = np.where(unknown | ~np.isfinite(memory[order]), 1.0, np.clip(np.nan_to_num(faded, nan=1.0), 0.0, 1.0))
+    return near
 
 
 def saturate(greatest: float, total: float) -> float:

@@ -165,7 +165,8 @@ def _rings(
         factors.append(json.dumps({name: value for name, value in bits.items() if value}))
     # An explained group is kept where it would have been listed but for the explanation.
     unexplained = 1.0 / (1.0 + np.exp2(-sum(v for n, v in scores.factors.items() if n != "organisation")))
-    order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained))
+    listed = np.where(scores.explained, unexplained, scores.score) >= LISTED_SCORE
+    order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained, ~listed))
     rank = np.empty(groups, np.int64)
     rank[order] = np.arange(1, groups + 1)
     return {
@@ -173,7 +174,7 @@ def _rings(
         "rank": rank,
         "score": scores.score,
         "status": np.where(scores.explained, "explained", "open").astype(object),
-        "listed": np.where(scores.explained, unexplained, scores.score) >= LISTED_SCORE,
+        "listed": listed,
         "accounts": features.size.astype(np.int64),
         "exchanges": features.exchanges,
         "first": features.first,
