@@ -98,7 +98,7 @@ def _print_members(found: "Ring", page: "Page", limit: int | None) -> None:
     shown = found.members[:limit]
     page.say(f"Members ({len(shown)} of {len(found.members):,}):" if len(shown) < len(found.members) else "Members:")
     headings = [("account", "left"), ("tier", "left"), ("confidence", "right"), ("exchanges", "right")]
-    rows = [[m.account_id, m.tier, f"{m.confidence:.2f}", f"{m.exchanges:,}"] for m in shown]
+    rows = [[m.account_id, m.tier, score(m.confidence), f"{m.exchanges:,}"] for m in shown]
     if not page.narrow:
         headings.append(("first seen", "left"))
         rows = [[*row, day(m.first_seen)] for row, m in zip(rows, shown, strict=True)]
