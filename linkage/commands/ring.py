@@ -93,7 +93,7 @@ def _evidence_lines(evidence: Sequence["EvidenceRow"], limit: int | None) -> lis
 
 
 def _print_members(found: "Ring", page: "Page", limit: int | None) -> None:
-    from linkage.output import day
+    from linkage.output import day, score
 
     shown = found.members[:limit]
     page.say(f"Members ({len(shown)} of {len(found.members):,}):" if len(shown) < len(found.members) else "Members:")
