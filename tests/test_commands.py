@@ -24,8 +24,11 @@ import pytest
 
 from linkage import store
 from linkage.commands import COMMANDS, run
+from linkage.detect import detect
 from linkage.errors import CaseBusyError, ExitCode
+from linkage.export import export
 from linkage.ingest import ingest
+from linkage.sample import FOLDER
 from tests.cases import make_case
 
 Output = tuple[int, str, str]
@@ -458,3 +461,21 @@ def test_the_export_and_the_frames_keep_their_types_without_rings(tmp_path: Path
     with duckdb.connect() as con:
         types = con.execute(f"DESCRIBE FROM '{tmp_path}/out/rings.parquet'").fetchall()
     assert [row[1] for row in types[:4]] == ["VARCHAR", "BIGINT", "DOUBLE", "DOUBLE"]
+
+
+def test_file_order_and_threads_change_no_byte_of_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = sorted(FOLDER.glob("*.gz"))
+    monkeypatch.setenv("LINKAGE_PEPPER", "one pepper")
+    exports = []
+    for name, order, threads in (("one", files, "1"), ("two", files[::-1], "2")):
+        monkeypatch.setenv("LINKAGE_THREADS", threads)
+        case = tmp_path / f"{name}.duckdb"
+        for path in order if threads == "2" else [files]:
+            ingest(path if isinstance(path, list) else [path], case)
+        detect(case, seed=7)
+        export(case, tmp_path / name)
+        exports.append({path.name: path.read_bytes() for path in (tmp_path / name).iterdir()})
+    assert exports[0] == exports[1]
+    assert set(exports[0]) == {"rings.csv", "members.csv", "evidence.csv"}
+    header = exports[0]["rings.csv"].partition(b"\n")[0].decode()
+    assert header == "ring_id,rank,score,q_value,status,accounts,exchanges,first_seen,last_seen,why"
