@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from linkage import store
 
 FIRST = (50, 200)
-PERMUTATIONS = 2_000
+PERMUTATIONS = 20_000
 COMPONENT_CAP = 10
 """Components are over cards and devices that at most so many accounts share."""
 

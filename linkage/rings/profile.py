@@ -21,7 +21,7 @@ PUBLIC_MAIL_HOSTS = frozenset(_PUBLIC_MAIL_HOSTS.split())
 
 _PROFILE = """
 WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)
-SELECT coalesce(epoch_us(p.created_at), {never}) AS created,
+SELECT coalesce(epoch_us(coalesce(p.created_at, least(a.first_at, s.first_at))), {never}) AS created,
     (p.banned_at IS NOT NULL OR lower(p.status) IN ('banned', 'suspended')) IS TRUE AS banned,
     p.org_verified IS TRUE AS verified, coalesce(p.org_id, '') AS org, coalesce(p.email_domain, '') AS domain,
     coalesce(a.exchanges, 0) AS exchanges, coalesce(a.prompts, 0) AS prompts,
@@ -38,7 +38,8 @@ class Profiles:
     """One entry an account, in index order. Times are microseconds since 1970, `identify.NEVER` where unknown.
 
     Attributes:
-        created, first, last: int64[A]; first and last are of any activity.
+        created, first, last: int64[A]; first and last are of any activity. Where the export does not say when an
+            account signed up, the first time that it was seen stands for it.
         banned, verified: bool[A].
         org, domain: int64[A], a number for each organisation and own mail domain; -1 for none or a public mail host.
         exchanges, prompts, distinct_prompts: int64[A].
