@@ -9,6 +9,7 @@ import duckdb
 import numpy as np
 
 from linkage import store
+from linkage.errors import CaseBusyError
 from linkage.evidence import Hub, Weighed, pair_prior
 from linkage.identify import NEVER
 from linkage.rings import Judged
@@ -129,6 +130,9 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
 def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> None:
     """Put the staged tables in the place of the last run's, in one transaction."""
     with store.attached(con, case, read_only=False):
+        newest = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchall()[0][0]
+        if newest != run_row[0] - 1:
+            raise CaseBusyError(f"Another detect on {case} has finished meanwhile.", "Run again: linkage detect")
         for name in _TABLES:
             con.execute(f"DELETE FROM kase.{name}")  # noqa: S608 (the names are ours)
             con.execute(f"INSERT INTO kase.{name} SELECT * FROM out_{name}")  # noqa: S608

@@ -9,7 +9,7 @@ import networkx as nx
 
 from linkage import store
 from linkage.errors import NotFoundError, UsageError
-from linkage.evidence import pair_prior, saturate
+from linkage.evidence import HUB_DEGREE, pair_prior, saturate
 from linkage.model import Kind, kind_of
 
 
@@ -183,10 +183,10 @@ def _path(con: duckdb.DuckDBPyConnection, a: str, b: str, ring: str | None) -> t
     else:
         rows = con.execute(
             """WITH ends AS (SELECT s.* FROM sightings s JOIN shared h USING (kind, value)
-                WHERE account_id IN (?, ?) AND h.accounts <= 100 AND s.bits > 0),
+                WHERE account_id IN (?, ?) AND h.accounts <= ? AND s.bits > 0),
             near AS (SELECT s.* FROM sightings s SEMI JOIN ends USING (kind, value))
             SELECT account_id, kind, value, bits FROM near""",
-            [a, b],
+            [a, b, HUB_DEGREE],
         ).fetchall()
     for account, kind, value, bits in rows:
         if bits > 0:

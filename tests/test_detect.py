@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from linkage import store
+from linkage import record, store
 from linkage.detect import detect
-from linkage.errors import InputError, NotFoundError, UsageError
+from linkage.errors import CaseBusyError, InputError, NotFoundError, UsageError
 from tests.cases import add_rows, make_case
 
 START = datetime(2026, 2, 1)
@@ -253,3 +253,18 @@ def test_a_run_that_fails_leaves_the_last_ones_result(tmp_path: Path, monkeypatc
         detect(case)
     assert everything(case) == before
     assert [path.name for path in tmp_path.iterdir()] == ["c.duckdb"]
+
+
+def test_a_run_that_was_overtaken_gives_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    case = _mixed(tmp_path / "c.duckdb")
+
+    def overtaken(*arguments: Any) -> None:
+        monkeypatch.undo()
+        detect(case)
+        record.stage(*arguments)
+
+    monkeypatch.setattr("linkage.record.stage", overtaken)
+    with pytest.raises(CaseBusyError, match="meanwhile"):
+        detect(case)
+    with store.reading(case) as con:
+        assert con.execute("SELECT count(*) FROM runs").fetchone() == (1,)

@@ -179,7 +179,7 @@ def _by_one_way(
         kind = s.kinds[s.kind[i]]
         inside = 1 / len(holders[i]) if pairwise else others / (len(holders[i]) - 1) / len(members)
         fact = weighed.habit[at] * math.log2(kind_of(kind).reliability * inside * weighed.population)
-        if fact > 0:
+        if fact > (math.log2(weighed.population / PARTNERS) if pairwise else 0):
             facts.setdefault(kind, []).append(fact)
     worth = {kind: saturate(max(values), sum(values)) for kind, values in facts.items()}
     hard = soft = 0.0

@@ -5,9 +5,10 @@ Account a, group C of s accounts, value v that d accounts share, n of them in C 
     fact(v) = habit * log2(m_k * (n - 1) / (d - 1) * N / s)      at least 0
     net(a)  = sum over families of the strongest kind's saturated facts  -  log2(N / (PARTNERS + s))
 
-An account that is tied to one member as two accounts are (`pairs`) is tied to the group: where that is more,
+An account that is tied to a member by a value that links two accounts by itself (`pairs`) is tied to the group: where
+that is more,
 
-    fact(v) = habit * log2(m_k * N / d),   net(a) = the same sum  -  log2(N / PARTNERS)
+    fact(v) = habit * log2(m_k * N / d)  if above the prior,   net(a) = the same sum  -  log2(N / PARTNERS)
 
 Without it nobody could belong to a long chain, whose values are shared by few each.
 
@@ -131,7 +132,7 @@ def _net(  # type: ignore[no-untyped-def]
                 d = by_identifier[i + 1] - by_identifier[i]
                 ratio = 1.0 / d if pairwise else (holders[here] - 1) / (d - 1)
                 fact = habit[here] * (reliability[i] + np.log2(ratio) + scale)
-                if fact > 0.0:
+                if fact > (prior if pairwise else 0.0):
                     credit[here] = fact
                     facts[k] += fact
                     greatest = max(greatest, fact)
