@@ -7,7 +7,7 @@ Flagged accounts are the members of rings whose status is open, watch or confirm
 import csv
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +17,12 @@ from linkage.model import FLAGGED
 
 FIRST: Final = 20
 """Innocent rings are counted among the first so many."""
+
+# An account that appears only in the events is an account all the same.
+_ACCOUNTS: Final = """SELECT account_id FROM account_rows UNION SELECT account_id FROM payments
+    UNION SELECT account_id FROM logins UNION SELECT account_id FROM exchanges
+    UNION SELECT account_id FROM identifiers
+    UNION SELECT account_id FROM links UNION SELECT other_account_id FROM links"""
 
 
 @dataclass(frozen=True)
@@ -35,12 +41,16 @@ class Evaluation:
     Attributes:
         accounts, fraudulent, flagged: accounts in the truth, those in a true ring, and members of flagged rings.
         unknown: members of flagged rings that the truth does not name; they count as innocent.
+        absent: accounts of the truth that the case does not hold, which no detection could find; many of them mean
+            that case and truth are not of the same export. None where no case was looked at.
         true_rings, rings: how many there are.
         account: of flagged accounts against accounts in a true ring.
         pairwise: of pairs within one ring against pairs within one true ring.
         b_cubed: mean over accounts in a ring or a true ring.
         ring_recall_50, ring_recall_80: share of true rings that a ring matches with Jaccard >= 0.5, 0.8.
         average_precision: of the ranking of rings; a ring is relevant if most of its members are in one true ring.
+        account_average_precision: of the accounts in the order of their rings' ranks; who was never flagged earns
+            nothing.
         innocent_first: rings among the first 20 most of whose members are innocent.
     """
 
@@ -57,6 +67,8 @@ class Evaluation:
     ring_recall_80: float | None
     average_precision: float | None
     innocent_first: int
+    account_average_precision: float | None
+    absent: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -74,14 +86,15 @@ def evaluate_case(case: Path, truth: Path) -> Evaluation:
         NotFoundError: no such file, or no run yet.
         InputError: the truth lacks a column, or says two things of one account.
     """
-    flagged = [ring for ring in results.rings(case) if ring.status in FLAGGED]
-    ids = {ring.ring_id for ring in flagged}
-    members: dict[str, list[str]] = {ring.ring_id: [] for ring in flagged}
+    known = read_truth(truth)
+    listed = results.listed(case)
+    members: dict[str, list[str]] = {ring.ring_id: [] for ring in listed.rings if ring.status in FLAGGED}
+    for member in listed.members:
+        if member.ring_id in members:
+            members[member.ring_id].append(member.account_id)
     with store.reading(case) as con:
-        for ring_id, account in con.execute("SELECT ring_id, account_id FROM members").fetchall():
-            if ring_id in ids:
-                members[ring_id].append(account)
-    return evaluate(read_truth(truth), list(members.values()))
+        held = {row[0] for row in con.execute(_ACCOUNTS).fetchall()}
+    return replace(evaluate(known, list(members.values())), absent=len(known.keys() - held))
 
 
 def read_truth(path: Path) -> dict[str, str]:
@@ -119,9 +132,14 @@ def evaluate(truth: Mapping[str, str], rings: Sequence[Iterable[str]]) -> Evalua
     Args:
         truth: the true ring of each account, "" for an innocent one.
         rings: the accounts of each flagged ring, the first-ranked first; an account is in one ring at most.
+
+    Raises:
+        InputError: an account is in two rings, or a ring has no accounts: the measures mean nothing then.
     """
     found = [sorted(set(ring)) for ring in rings]
     flagged = {account for ring in found for account in ring}
+    if len(flagged) < sum(map(len, found)) or not all(found):
+        raise InputError("Rings to evaluate overlap, or one is empty.", "Give each account to one ring at most.")
     fraudulent = {account for account, ring in truth.items() if ring}
     true_size = Counter(ring for ring in truth.values() if ring)
     # Members by true ring, for each ring; "" are the innocent.
@@ -143,6 +161,7 @@ def evaluate(truth: Mapping[str, str], rings: Sequence[Iterable[str]]) -> Evalua
         innocent_first=sum(
             2 * counts[""] > len(ring) for ring, counts in list(zip(found, inside, strict=True))[:FIRST]
         ),
+        account_average_precision=_account_average_precision(found, inside, len(fraudulent)),
     )
 
 
@@ -206,3 +225,18 @@ def _average_precision(found: list[list[str]], inside: list[Counter[str]]) -> fl
             relevant += 1
             total += relevant / rank
     return total / relevant if relevant else None
+
+
+def _account_average_precision(found: list[list[str]], inside: list[Counter[str]], fraudulent: int) -> float | None:
+    """Sum over rings of the recall they add times the precision down to them; None if there is nothing to find.
+
+    The accounts of one ring have one rank, so they come in together, whatever order they are listed in.
+    """
+    seen = hits = 0
+    total = 0.0
+    for ring, counts in zip(found, inside, strict=True):
+        gained = len(ring) - counts[""]
+        seen += len(ring)
+        hits += gained
+        total += gained * hits / seen
+    return total / fraudulent if fraudulent else None

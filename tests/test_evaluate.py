@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
+from sklearn.metrics.cluster import pair_confusion_matrix
 
 from linkage.errors import InputError, NotFoundError
 from linkage.evaluate import Evaluation, evaluate, evaluate_case, read_truth
@@ -36,6 +37,8 @@ def test_a_world_worked_by_hand() -> None:
     assert found.b_cubed.recall == pytest.approx((3 * 3 / 4 + 1 / 4 + 2 * 1 / 2 + 2) / 8)
     assert (found.ring_recall_50, found.ring_recall_80) == (0.5, 0.0)
     assert found.average_precision == 1.0
+    # The first ring brings 3 of 6 at a precision of 3/3, the second one more at 4/6; two are never flagged.
+    assert found.account_average_precision == pytest.approx((3 * 1 + 1 * 4 / 6) / 6)
     assert found.innocent_first == 1
 
 
@@ -45,10 +48,30 @@ def test_nothing_found_and_nothing_to_find() -> None:
     assert (nothing.ring_recall_50, nothing.average_precision) == (0.0, None)
     clean = evaluate({"a": "", "b": ""}, [])
     assert (clean.account.recall, clean.ring_recall_50, clean.b_cubed.f1) == (None, None, None)
+    assert (nothing.account_average_precision, clean.account_average_precision) == (0.0, None)
     assert evaluate({"a": ""}, [["a", "z"]]).unknown == 1
+    assert clean.absent is None
+
+
+@pytest.mark.parametrize("rings", [[["a", "b"], ["b", "c"]], [["a"], []]])
+def test_rings_that_are_no_partition_are_refused(rings: list[list[str]]) -> None:
+    with pytest.raises(InputError, match="overlap"):
+        evaluate({"a": "x"}, rings)
+
+
+def test_the_order_of_accounts_and_their_names_change_nothing_and_a_perfect_answer_is_perfect() -> None:
+    truth = {"a": "x", "b": "x", "c": "x", "d": "y", "e": "y", "f": ""}
+    one = evaluate(truth, [["a", "b", "f"], ["d"]])
+    two = evaluate({f"~{name}": ring for name, ring in reversed(truth.items())}, [["~f", "~b", "~a"], ["~d"]])
+    assert one == two
+    best = evaluate(truth, [["a", "b", "c"], ["d", "e"]])
+    for triple in (best.account, best.pairwise, best.b_cubed):
+        assert (triple.precision, triple.recall, triple.f1) == (1.0, 1.0, 1.0)
+    assert (best.ring_recall_80, best.average_precision, best.account_average_precision) == (1.0, 1.0, 1.0)
 
 
 @given(worlds)
+@settings(deadline=None)
 def test_account_measures_are_those_of_scikit_learn(world: list[tuple[int, int]]) -> None:
     truth, rings = of(world)
     found = evaluate(truth, rings).account
@@ -58,6 +81,7 @@ def test_account_measures_are_those_of_scikit_learn(world: list[tuple[int, int]]
 
 
 @given(worlds)
+@settings(deadline=None)
 def test_pairs_and_b_cubed_are_those_of_plain_counting(world: list[tuple[int, int]]) -> None:
     truth, rings = of(world)
     found = evaluate(truth, rings)
@@ -79,6 +103,37 @@ def test_pairs_and_b_cubed_are_those_of_plain_counting(world: list[tuple[int, in
 
 
 @given(worlds)
+@settings(deadline=None)
+def test_pairs_are_those_of_scikit_learn(world: list[tuple[int, int]]) -> None:
+    truth, rings = of(world)
+    found = evaluate(truth, rings).pairwise
+    # Innocent and unflagged accounts are clusters of one. scikit-learn counts each pair twice.
+    true = [ring or -at - 1 for at, (ring, _) in enumerate(world)]
+    said = [ring or -at - 1 for at, (_, ring) in enumerate(world)]
+    (_, wrong), (missed, right) = pair_confusion_matrix(true, said)
+    assert found.precision == (pytest.approx(right / (right + wrong)) if right + wrong else None)
+    assert found.recall == (pytest.approx(right / (right + missed)) if right + missed else None)
+
+
+@given(worlds)
+@settings(deadline=None)
+def test_average_precision_of_accounts_is_that_of_scikit_learn_but_for_the_unflagged(
+    world: list[tuple[int, int]],
+) -> None:
+    truth, rings = of(world)
+    found = evaluate(truth, rings).account_average_precision
+    actual = [bool(true) for true, _ in world]
+    if not any(actual):
+        assert found is None
+        return
+    # Rings are ranked 1, 2, 3; the unflagged come last together, and only scikit-learn credits those.
+    theirs = average_precision_score(actual, [-(ring or 9) for _, ring in world])
+    missed = sum(1 for true, ring in world if true and not ring)
+    assert found == pytest.approx(theirs - missed / sum(actual) * sum(actual) / len(world))
+
+
+@given(worlds)
+@settings(deadline=None)
 def test_average_precision_is_that_of_scikit_learn(world: list[tuple[int, int]]) -> None:
     truth, rings = of(world)
     relevant = [
@@ -112,11 +167,19 @@ def test_truth_files(tmp_path: Path) -> None:
         read_truth(tmp_path / "missing.csv")
 
 
+def test_accounts_that_the_case_does_not_hold_are_counted(sample_case: Path, tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_text("account_id,ring\nnobody,x\nno-one,\n")
+    found = evaluate_case(sample_case, tmp_path / "truth.csv")
+    assert (found.absent, found.accounts) == (2, 2)
+    assert found.unknown == found.flagged > 0
+
+
 def test_the_sample_is_found_well(sample_case: Path) -> None:
     from linkage.sample import FOLDER
 
     found: Evaluation = evaluate_case(sample_case, FOLDER / "truth.csv")
     assert found.to_dict()["schema"] == "linkage.evaluation/1"
+    assert (found.absent, found.unknown) == (0, 0)
     assert found.account.precision is not None
     assert found.account.precision >= 0.95
     assert found.account.recall is not None

@@ -1,7 +1,7 @@
 """What is planted: rings that must be found, and innocent look-alikes that must not.
 
-A recipe takes the world, the society and a size, builds its accounts and plants them. Add one here to add it to every
-simulated world.
+A recipe takes the world, the society and a size, builds its accounts and plants them. Its docstring says what they
+share and, for innocents, what speaks for them. Add one to `RECIPES` to add it to every simulated world.
 """
 
 from collections.abc import Callable
@@ -162,7 +162,7 @@ def referral_ring(world: World, around: Society, size: int) -> None:
 
 
 def households(world: World, around: Society, size: int) -> None:
-    """Innocent: families at one address, with a tablet for all and sometimes one card."""
+    """Innocent: families at one address, with a tablet for all and sometimes one card; few, with words of their own."""
     for number in range(size):
         home, tablet, card = world.address(), world.name("dev_"), world.name("card_")
         family = [person(world, around) for _ in range(int(world.rng.integers(2, 6)))]
@@ -176,7 +176,7 @@ def households(world: World, around: Society, size: int) -> None:
 
 
 def office(world: World, around: Society, size: int) -> None:
-    """Innocent: a verified company with its own mail domain, one address and one card for a team."""
+    """Innocent: a team with one address and one card; a verified company with its own mail domain."""
     domain, egress, card = "northlake-optics.com", world.address(), world.name("card_")
     team = []
     for at in range(size):
@@ -195,7 +195,7 @@ def office(world: World, around: Society, size: int) -> None:
 
 
 def campus(world: World, around: Society, size: int) -> None:
-    """Innocent: students behind one NAT address with the university's mail."""
+    """Innocent: students behind two NAT addresses with the university's mail; hundreds, who share nothing else."""
     egress = world.addresses(2)
     students = []
     for _ in range(size):
@@ -208,7 +208,7 @@ def campus(world: World, around: Society, size: int) -> None:
 
 
 def vpn(world: World, around: Society, size: int) -> None:
-    """Innocent: customers of one VPN, each through many of its exits."""
+    """Innocent: customers of one VPN, each through many of its exits; own cards, own devices, own words."""
     exits = world.addresses(30)
     customers = []
     for _ in range(size):
@@ -221,7 +221,7 @@ def vpn(world: World, around: Society, size: int) -> None:
 
 
 def shop(world: World, around: Society, size: int) -> None:
-    """Innocent: a demo device in a shop on which people tried the service once."""
+    """Innocent: a demo device in a shop; each visitor used it once."""
     device, address = world.name("dev_"), world.address()
     visitors = []
     for _ in range(size):
@@ -234,7 +234,7 @@ def shop(world: World, around: Society, size: int) -> None:
 
 
 def reseller(world: World, around: Society, size: int) -> None:
-    """Innocent: customers of a reseller, all billed to one invoice reference."""
+    """Innocent: customers of a reseller, all billed to one invoice reference; dozens with lives of their own."""
     customers = []
     for _ in range(size):
         who = person(world, around)
@@ -245,7 +245,7 @@ def reseller(world: World, around: Society, size: int) -> None:
 
 
 def friends(world: World, around: Society, size: int) -> None:
-    """Innocent: friends who share the cost of a plan; one card, lives of their own."""
+    """Innocent: friends who share the cost of a plan: one card; few, in homes and with words of their own."""
     for number in range(size):
         group = [person(world, around) for _ in range(int(world.rng.integers(3, 5)))]
         for who in group:
@@ -255,7 +255,7 @@ def friends(world: World, around: Society, size: int) -> None:
 
 
 def broken_client(world: World, around: Society, size: int) -> None:
-    """Innocent: a client that reports 0.0.0.0 and an unknown device for everybody."""
+    """Innocent: a client that reports 0.0.0.0 and an unknown device for everybody; the values stand for nothing."""
     users = []
     for _ in range(size):
         who = person(world, around)
