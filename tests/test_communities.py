@@ -16,6 +16,7 @@ from linkage.communities import (
     communities,
     components,
     cpm_quality,
+    label_propagation,
     ladder,
     leiden,
     louvain,
@@ -62,31 +63,93 @@ def cliques(sizes: list[int], weight: float, between: float) -> tuple[Graph, Lab
     return graph_of(len(truth), edges), np.array(truth, dtype=np.int64)
 
 
-@given(small_graphs, st.floats(0.2, 3))
-@settings(deadline=None, max_examples=40)
-def test_leiden_is_close_to_the_best_partition_there_is(edges: list[Edge], gamma: float) -> None:
-    graph = graph_of(7, edges)
-    best = max(cpm_quality(graph, labels, gamma) for labels in partitions(7))
-    found = cpm_quality(graph, leiden(graph, gamma), gamma)
-    assert found <= best + 1e-6
-    assert found >= 0.8 * best - 1e-6
+def random_graph(seed: int) -> tuple[Graph, float]:
+    """A graph of up to 120 nodes, every second one with mostly near neighbours, and a gamma."""
+    rng = np.random.default_rng(seed)
+    nodes = int(rng.integers(5, 120))
+    u, v = rng.integers(0, nodes, (2, int(rng.integers(nodes, 5 * nodes))))
+    if seed % 2:
+        v = np.clip(u + rng.integers(-6, 7, len(u)), 0, nodes - 1)
+    weight = rng.exponential(3.0, len(u)) + 0.01
+    graph = Graph.from_edges(nodes, u.astype(np.int32), v.astype(np.int32), weight)
+    return graph, float(np.exp(rng.uniform(-4, 2)))
+
+
+def sharing(graph: Graph, labels: Labels) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    """Weight from each node to each community."""
+    source = np.repeat(np.arange(graph.nodes), np.diff(graph.start))
+    weight = np.zeros((graph.nodes, int(labels.max()) + 1))
+    np.add.at(weight, (source, labels[graph.other]), graph.weight)
+    return weight
+
+
+def gain_of_the_best_move(graph: Graph, labels: Labels, gamma: float) -> float:
+    """What the one node that gains most would gain by moving to another community or to one of its own."""
+    weight, sizes, nodes = sharing(graph, labels), np.bincount(labels), np.arange(graph.nodes)
+    worth = np.column_stack((weight - gamma * sizes, np.zeros(graph.nodes)))
+    stays = weight[nodes, labels] - gamma * (sizes[labels] - 1)
+    worth[nodes, labels] = stays
+    return float((worth.max(axis=1) - stays).max())
+
+
+def gain_of_the_best_union(graph: Graph, labels: Labels, gamma: float) -> float:
+    """What the two communities that gain most would gain by becoming one; below 0 if all lose."""
+    sizes = np.bincount(labels).astype(np.float64)
+    between = np.zeros((len(sizes), len(sizes)))
+    np.add.at(between, labels, sharing(graph, labels))
+    gain = between - gamma * np.outer(sizes, sizes)
+    np.fill_diagonal(gain, -np.inf)
+    return float(gain.max())
+
+
+# A bound for every graph would be a guess: Leiden is a heuristic. What it reaches is measured on fixed graphs, what it
+# guarantees is tested on all.
+
+
+def test_leiden_finds_the_best_partition_there_is_of_most_small_graphs() -> None:
+    rng = np.random.default_rng(11)
+    every = np.array(list(partitions(7)))
+    a, b = np.triu_indices(7, 1)
+    together = (every[:, a] == every[:, b]).astype(np.float64)
+    optimal = 0
+    for _ in range(200):
+        ends = rng.integers(0, 7, (2, int(rng.integers(1, 21)))).astype(np.int32)
+        weight, gamma = rng.uniform(0.1, 5, ends.shape[1]), float(rng.uniform(0.2, 3))
+        tie = np.zeros((7, 7))
+        np.add.at(tie, (ends.min(axis=0), ends.max(axis=0)), weight)
+        best = float((together @ (tie[a, b] - gamma)).max())
+        graph = Graph.from_edges(7, ends[0], ends[1], weight)
+        found = cpm_quality(graph, leiden(graph, gamma), gamma)
+        assert found <= best + 1e-9
+        optimal += found >= best - 1e-9
+    assert optimal >= 0.9 * 200
 
 
 @given(small_graphs, st.floats(0.2, 3), st.integers(1, 5))
 @settings(deadline=None, max_examples=60)
-def test_no_node_gains_by_moving_and_communities_are_connected(edges: list[Edge], gamma: float, seed: int) -> None:
+def test_communities_are_connected_and_better_than_none_and_the_same_again(
+    edges: list[Edge], gamma: float, seed: int
+) -> None:
     graph = graph_of(7, edges)
     labels = leiden(graph, gamma, seed=seed)
-    quality = cpm_quality(graph, labels, gamma)
-    for node in range(7):
-        for target in range(int(labels.max()) + 2):
-            moved = labels.copy()
-            moved[node] = target
-            assert cpm_quality(graph, moved, gamma) <= quality + 1e-6
+    assert cpm_quality(graph, labels, gamma) >= -1e-9
+    assert labels.tolist() == leiden(graph, gamma, seed=seed).tolist()
     plain = nx.Graph([(a, b) for a, b, _ in edges])
     plain.add_nodes_from(range(7))
     for label in range(int(labels.max()) + 1):
         assert nx.is_connected(plain.subgraph(np.flatnonzero(labels == label).tolist()))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_two_communities_gain_by_becoming_one(seed: int) -> None:
+    graph, gamma = random_graph(seed)
+    assert gain_of_the_best_union(graph, leiden(graph, gamma), gamma) <= 1e-6
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_node_gains_by_moving_once_passes_change_nothing(seed: int) -> None:
+    graph, gamma = random_graph(seed)
+    assert gain_of_the_best_move(graph, leiden(graph, gamma, passes=30), gamma) <= 1e-6
 
 
 def test_quality_is_that_of_the_definition() -> None:
@@ -142,7 +205,7 @@ def test_modularity_merges_small_cliques_in_a_long_row_and_cpm_does_not() -> Non
 
 def test_planted_rings_of_all_sizes_are_found() -> None:
     rng = np.random.default_rng(7)
-    sizes = [int(s) for s in np.geomspace(3, 300, 40)]
+    sizes = [int(s) for s in np.geomspace(3, 500, 40)]
     starts = np.cumsum([0, *sizes])
     nodes = int(starts[-1]) + 3_000
     edges: list[Edge] = []
@@ -165,8 +228,55 @@ def test_planted_rings_of_all_sizes_are_found() -> None:
     assert found >= 0.95 * len(sizes)
 
 
+@given(small_graphs, st.integers(1, 5))
+@settings(deadline=None, max_examples=40)
+def test_a_label_that_spread_is_among_the_heaviest_around_each_node(edges: list[Edge], seed: int) -> None:
+    graph = graph_of(7, edges)
+    labels = label_propagation(graph, seed=seed)
+    weight = sharing(graph, labels)
+    tied = np.diff(graph.start) > 0
+    assert (weight[np.arange(7), labels] >= weight.max(axis=1) - 1e-6)[tied].all()
+    assert labels.tolist() == label_propagation(graph, seed=seed).tolist()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_louvain_is_no_worse_than_networkx_at_modularity(seed: int) -> None:
+    graph, _ = random_graph(seed)
+    plain: nx.Graph[int] = nx.Graph()
+    plain.add_nodes_from(range(graph.nodes))
+    for x in range(graph.nodes):
+        for e in range(graph.start[x], graph.start[x + 1]):
+            y = int(graph.other[e])
+            if x < y:
+                before = plain.get_edge_data(x, y, {"weight": 0.0})["weight"]
+                plain.add_edge(x, y, weight=before + float(graph.weight[e]))
+    labels = louvain(graph)
+    ours = [set(np.flatnonzero(labels == label).tolist()) for label in range(int(labels.max()) + 1)]
+    theirs = nx.community.louvain_communities(plain, seed=1)
+    assert nx.community.modularity(plain, ours) >= 0.95 * nx.community.modularity(plain, theirs)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_edges_that_tie_nothing_change_nothing(algorithm: str) -> None:
+    edges: list[Edge] = [(0, 1, 3.0), (1, 2, 3.0), (0, 2, 3.0), (3, 4, 3.0)]
+    nothing: list[Edge] = [(2, 2, 9.0), *[(2, 3, 0.0)] * 9]
+    clean = communities(graph_of(5, edges), algorithm, gamma=1.0)
+    assert communities(graph_of(5, edges + nothing), algorithm, gamma=1.0).tolist() == clean.tolist()
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_weights_that_are_no_weights_are_refused(weight: float) -> None:
+    with pytest.raises(UsageError, match="negative or not finite"):
+        graph_of(2, [(0, 1, weight)])
+
+
 def test_what_an_algorithm_cannot_do_is_refused() -> None:
     graph, _ = cliques([3, 3], 1.0, 1.0)
+    for gamma in (0.0, -1.0, float("nan")):
+        with pytest.raises(UsageError, match="above 0"):
+            leiden(graph, gamma)
+    with pytest.raises(UsageError, match="must fall"):
+        ladder(graph, [1.0, 1.0])
     with pytest.raises(UsageError, match="below resolution 1"):
         communities(graph, "louvain", gamma=1.0, shift=-1.0)
     with pytest.raises(UsageError, match="no resolution"):

@@ -6,6 +6,8 @@ import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.errors import UsageError
+
 Labels = NDArray[np.int64]
 
 
@@ -32,7 +34,20 @@ class Graph:
 
     @classmethod
     def from_edges(cls, nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float64]) -> "Graph":
-        """A graph of `nodes` nodes of size 1 with the edges u[e]-v[e], each given once, u[e] != v[e]."""
+        """A graph of `nodes` nodes of size 1 with the edges u[e]-v[e], each given once.
+
+        Edges of weight 0 and self-loops are left out: they tie nothing.
+
+        Raises:
+            UsageError: a weight that is negative or not finite.
+        """
+        if not (np.isfinite(weight) & (weight >= 0)).all():
+            raise UsageError("An edge has a weight that is negative or not finite.", "Give weights in bits, 0 or more.")
+        # The kernels take a community whose summed weight is 0 for one that they have not met: a weight of 0 would
+        # have them write past the end of an array.
+        kept = (u != v) & (weight > 0)
+        if not kept.all():
+            u, v, weight = u[kept], v[kept], weight[kept]
         start, other, both = _rows(nodes, u.astype(np.int32), v.astype(np.int32), weight.astype(np.float64))
         return cls(start, other, both, np.ones(nodes))
 

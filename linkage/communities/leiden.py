@@ -19,16 +19,22 @@ One pass:
 
 Left out: the paper picks a refinement merge at random in proportion to exp(gain / theta); here the best one is taken
 (theta to 0), ties to the one met first, so that only the visiting order depends on the seed. At the end communities
-are split into their connected parts, which never lowers the quality. One thread: the result depends on nothing else.
+are split into their connected parts, which never lowers the quality. One thread: the result depends on nothing else
+but the order of the edges, which decides ties.
+
+Not promised: passes end after a fixed number, not when nothing changes any more, so a node may be left that would gain
+by moving. On random graphs that happens as often as in igraph at as many iterations; `docs/communities.md` has figures.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numba as nb
 import numpy as np
 
 from linkage.communities.components import connected_parts
 from linkage.communities.graph import Graph, Labels, numbered
+from linkage.errors import UsageError
 
 
 def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Labels:
@@ -42,7 +48,12 @@ def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Lab
 
     Returns:
         int64[n], numbered by smallest member. Every community is connected.
+
+    Raises:
+        UsageError: a gamma that is not above 0.
     """
+    if not gamma > 0:
+        raise UsageError(f"gamma must be above 0, not {gamma:g}.", "Lower it towards 0 for larger communities.")
     rng = np.random.default_rng(seed)
     labels: Labels = np.arange(graph.nodes, dtype=np.int64)
     for _ in range(passes):
@@ -60,7 +71,12 @@ def ladder(graph: Graph, gammas: Sequence[float], *, seed: int = 1) -> list[Labe
 
     Returns:
         one int64[n] for each gamma, numbered by smallest member.
+
+    Raises:
+        UsageError: gammas that do not fall, or one that is not above 0.
     """
+    if any(lower >= upper for upper, lower in pairwise(gammas)):
+        raise UsageError("The gammas of a ladder must fall.", "Give the greatest first, each once.")
     levels: list[Labels] = []
     current: Labels = np.arange(graph.nodes, dtype=np.int64)
     for rung, gamma in enumerate(gammas):
