@@ -3,8 +3,8 @@
     python benchmarks/p2p.py FOLDER
 
 FOLDER holds `exports/` (a contract export) and `labels.csv` (`account_id`, `fraud`: which accounts were found
-fraudulent). The set labels accounts, not rings: this is a check of reality, not a target. The scoring was changed between
-looks at it, so its figures are not those of data held out: `docs/figures.md` lists every look.
+fraudulent). The set labels accounts, not rings: this is a check of reality, not a target. The scoring was changed
+between looks at it, so its figures are not those of data held out: `docs/figures.md` lists every look.
 
 Prints, for the members of the first 50 and 200 rings and for connected components over rare identifiers in the same
 run: the fraud rate over the base rate, and over the rate expected of accounts with as many identifiers of their own

@@ -114,7 +114,7 @@ def test_leiden_finds_the_best_partition_there_is_of_most_small_graphs() -> None
     optimal = 0
     for _ in range(200):
         ends = rng.integers(0, 7, (2, int(rng.integers(1, 21)))).astype(np.int32)
-        weight, gamma = rng.uniform(0.1, 5, ends.shape[1]), float(rng.uniform(0.2, 3))
+        weight, gamma = rng.uniform(0.1, 5, len(ends[0])), float(rng.uniform(0.2, 3))
         tie = np.zeros((7, 7))
         np.add.at(tie, (ends.min(axis=0), ends.max(axis=0)), weight)
         best = float((together @ (tie[a, b] - gamma)).max())
