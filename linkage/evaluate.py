@@ -86,7 +86,6 @@ def evaluate_case(case: Path, truth: Path) -> Evaluation:
         NotFoundError: no such file, or no run yet.
         InputError: the truth lacks a column, or says two things of one account.
     """
-    known = read_truth(truth)
     listed = results.listed(case)
     members: dict[str, list[str]] = {ring.ring_id: [] for ring in listed.rings if ring.status in FLAGGED}
     for member in listed.members:
@@ -94,6 +93,7 @@ def evaluate_case(case: Path, truth: Path) -> Evaluation:
             members[member.ring_id].append(member.account_id)
     with store.reading(case) as con:
         held = {row[0] for row in con.execute(_ACCOUNTS).fetchall()}
+    known = read_truth(truth)
     return replace(evaluate(known, list(members.values())), absent=len(known.keys() - held))
 
 
