@@ -23,7 +23,6 @@ from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundErro
 
 SCHEMA_VERSION: Final = 1
 WAIT_SECONDS: Final = 10.0
-DEFAULT_CASE: Final = "./linkage.duckdb"
 
 _OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
 

@@ -42,7 +42,6 @@ class Features:
         banned_all: share of all accounts banned or suspended.
         rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
         verified: share of members in the group's commonest verified organisation.
-        verified_domain: share of members with the group's commonest own mail domain.
         exchanges, first, last: totals and times over the members.
     """
 
@@ -63,7 +62,6 @@ class Features:
     banned_all: float
     rhythm: Floats
     verified: Floats
-    verified_domain: Floats
     exchanges: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -118,7 +116,6 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
         rhythm=mean(profiles.rhythm),
         verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
-        verified_domain=_commonest(profiles.domain[inside], label, size),
         exchanges=np.bincount(label, profiles.exchanges[inside], minlength=groups).astype(np.int64),
         first=_extreme(np.minimum, profiles.first[inside], label, groups),
         last=_extreme(np.maximum, profiles.last[inside], label, groups),

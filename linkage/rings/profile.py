@@ -9,21 +9,11 @@ from numpy.typing import NDArray
 
 from linkage.identify import NEVER, RHYTHM_BUCKETS
 
-_PUBLIC_MAIL_HOSTS = """
-gmail.com googlemail.com outlook.com hotmail.com live.com msn.com yahoo.com ymail.com rocketmail.com aol.com
-icloud.com me.com mac.com proton.me protonmail.com pm.me gmx.com gmx.de gmx.net web.de mail.com mail.ru yandex.ru
-yandex.com qq.com 163.com 126.com sina.com foxmail.com zoho.com fastmail.com tutanota.com tuta.com hey.com
-hotmail.co.uk yahoo.co.uk yahoo.co.jp yahoo.fr hotmail.fr orange.fr free.fr laposte.net libero.it naver.com
-daum.net hanmail.net rediffmail.com uol.com.br bol.com.br comcast.net verizon.net att.net t-online.de
-"""
-PUBLIC_MAIL_HOSTS = frozenset(_PUBLIC_MAIL_HOSTS.split())
-"""Mail hosts where anybody can have an address: sharing one says nothing of an organisation."""
-
 _PROFILE = """
 WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)
 SELECT coalesce(epoch_us(coalesce(p.created_at, least(a.first_at, s.first_at))), {never}) AS created,
     (p.banned_at IS NOT NULL OR lower(p.status) IN ('banned', 'suspended')) IS TRUE AS banned,
-    p.org_verified IS TRUE AS verified, coalesce(p.org_id, '') AS org, coalesce(p.email_domain, '') AS domain,
+    p.org_verified IS TRUE AS verified, coalesce(p.org_id, '') AS org,
     coalesce(a.exchanges, 0) AS exchanges, coalesce(a.prompts, 0) AS prompts,
     coalesce(a.distinct_prompts, 0) AS distinct_prompts,
     coalesce(epoch_us(least(a.first_at, s.first_at)), {never}) AS first,
@@ -41,7 +31,7 @@ class Profiles:
         created, first, last: int64[A]; first and last are of any activity. Where the export does not say when an
             account signed up, the first time that it was seen stands for it.
         banned, verified: bool[A].
-        org, domain: int64[A], a number for each organisation and own mail domain; -1 for none or a public mail host.
+        org: int64[A], a number for each organisation; -1 for none.
         exchanges, prompts, distinct_prompts: int64[A].
         rhythm: float64[A], 0 (round the clock) to 1 (always the same hour); NaN with fewer than 20 exchanges.
     """
@@ -50,7 +40,6 @@ class Profiles:
     banned: NDArray[np.bool_]
     verified: NDArray[np.bool_]
     org: NDArray[np.int64]
-    domain: NDArray[np.int64]
     exchanges: NDArray[np.int64]
     prompts: NDArray[np.int64]
     distinct_prompts: NDArray[np.int64]
@@ -71,8 +60,7 @@ def profiles(con: duckdb.DuckDBPyConnection) -> Profiles:
     return Profiles(
         banned=np.asarray(rows["banned"], dtype=np.bool_),
         verified=np.asarray(rows["verified"], dtype=np.bool_),
-        org=_codes(rows["org"], frozenset()),
-        domain=_codes(rows["domain"], PUBLIC_MAIL_HOSTS),
+        org=_codes(rows["org"]),
         rhythm=daily_rhythm(np.stack([np.asarray(rows[name], dtype=np.float64) for name in names], axis=1)),
         **whole,
     )
@@ -97,8 +85,8 @@ def daily_rhythm(counts: NDArray[np.float64], least: int = 20) -> NDArray[np.flo
     return np.where(total >= least, length, np.nan)
 
 
-def _codes(values: Any, meaningless: frozenset[str]) -> NDArray[np.int64]:
+def _codes(values: Any) -> NDArray[np.int64]:
     names = np.asarray(values, dtype=str)
     unique, codes = np.unique(names, return_inverse=True)
-    nothing = np.array([not name or name in meaningless for name in unique], dtype=np.bool_)
+    nothing = np.array([not name for name in unique], dtype=np.bool_)
     return np.where(nothing[codes], -1, codes).astype(np.int64)
