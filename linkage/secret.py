@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -88,12 +89,25 @@ def _from_file(path: Path, *, may_make: bool) -> Key:
                     f"The key file {path} is missing.",
                     f"Put it back, or set {ENVIRONMENT}: without it nothing matches.",
                 )
-            handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-            with os.fdopen(handle, "w") as file:
-                file.write(secrets.token_hex(32) + "\n")
-        text = path.read_text().strip()
+            _make(path)
+        secret = path.read_bytes().strip()
     except OSError as exc:
         raise translate(exc, f"reading the key file {path}") from None
-    if not text:
+    if not secret:
         raise InputError(f"The key file {path} is empty.", f"Put the right one back, or set {ENVIRONMENT}.")
-    return Key(text.encode())
+    return Key(secret)
+
+
+def _make(path: Path) -> None:
+    """Write a new random key to `path`, whole or not at all; one that another process was quicker to make stays."""
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+    try:
+        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_hex(32) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(fresh, path)
+    finally:
+        fresh.unlink(missing_ok=True)

@@ -40,25 +40,45 @@ def of_records(source: Source, records: Sequence[int], torn: Sequence[int], tota
         return Lines({}, {})
     if source.format == "parquet":
         return Lines({record: record + 1 for record in records}, {})
-    starts, numbers = _starts(source)
-    if source.format in ("csv", "tsv"):
-        starts, numbers = starts[1:], numbers[1:]  # the header
-    place = np.minimum(np.searchsorted(starts, np.asarray(torn, dtype=np.int64)), max(len(starts) - 1, 0))
-    offsets = {offset: int(numbers[at]) for offset, at in zip(torn, place.tolist(), strict=True)} if len(starts) else {}
-    if len(starts) != total:
+    # Where a row was torn, quotes do not pair up: its line is told by line breaks alone.
+    physical = _starts(source, quoted=False).without_blank()
+    places = np.searchsorted(physical.offsets, np.asarray(torn, dtype=np.int64))
+    offsets = {
+        offset: int(physical.lines[place])
+        for offset, place in zip(torn, places.tolist(), strict=True)
+        if place < len(physical.offsets)
+    }
+    header = int(source.format in ("csv", "tsv"))
+    every = _starts(source, quoted=source.format != "jsonl") if records else physical
+    # In a file of one column, DuckDB takes a blank line for a record.
+    fitting = [starts for starts in (every.without_blank(), every) if len(starts.offsets) - header == total]
+    if not fitting:
         return Lines({}, offsets)
-    read = np.delete(numbers, place) if len(torn) else numbers
+    starts = fitting[0]
+    places = np.searchsorted(starts.offsets, np.asarray(torn, dtype=np.int64))
+    read = np.delete(starts.lines, places[places < len(starts.lines)])[header:]
     return Lines({record: int(read[record]) for record in records if record < len(read)}, offsets)
 
 
-def _starts(source: Source) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Byte offset and line number of every record that is not blank. A line break inside quotes ends no record."""
-    quoted = source.format != "jsonl"
+@dataclass(frozen=True)
+class _Starts:
+    """Where records start: byte offsets, line numbers from 1, and whether nothing stands there."""
+
+    offsets: NDArray[np.int64]
+    lines: NDArray[np.int64]
+    blank: NDArray[np.bool_]
+
+    def without_blank(self) -> "_Starts":
+        keep = ~self.blank
+        return _Starts(self.offsets[keep], self.lines[keep], self.blank[keep])
+
+
+def _starts(source: Source, *, quoted: bool) -> _Starts:
+    """The starts of all records; if `quoted`, a line break inside quotes ends none."""
     offset, line, parity = 0, 1, 0
     previous = _NEWLINE  # a record starts after a line break that no quote holds
     open_before = False
-    starts: list[NDArray[np.int64]] = []
-    numbers: list[NDArray[np.int64]] = []
+    parts: list[_Starts] = []
     with source.open() as file:
         while chunk := file.read(_CHUNK):
             data = np.frombuffer(chunk, dtype=np.uint8)
@@ -72,15 +92,18 @@ def _starts(source: Source) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
             begins = np.empty(len(data), np.bool_)
             begins[0] = previous == _NEWLINE and not open_before
             begins[1:] = ends[:-1]
-            blank = breaks | (data == _RETURN)
-            found = np.flatnonzero(begins & ~blank)
-            # A carriage return alone at the start of a line is a blank line of a CRLF file.
+            found = np.flatnonzero(begins)
             number = line + np.cumsum(breaks) - breaks
-            starts.append(found + offset)
-            numbers.append(number[found])
+            # A carriage return alone at the start of a line is a blank line of a CRLF file.
+            blank = breaks[found] | (data[found] == _RETURN)
+            parts.append(_Starts(found + offset, number[found].astype(np.int64), blank))
             line += int(breaks.sum())
             previous, open_before = int(data[-1]), bool(inside[-1])
             offset += len(data)
-    if not starts:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return np.concatenate(starts), np.concatenate(numbers).astype(np.int64)
+    if not parts:
+        return _Starts(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
+    return _Starts(
+        np.concatenate([part.offsets for part in parts]),
+        np.concatenate([part.lines for part in parts]),
+        np.concatenate([part.blank for part in parts]),
+    )

@@ -8,9 +8,14 @@
 The case is attached as `kase`, inside one transaction; the file's rows are in `stage`.
 """
 
+from typing import Final
+
 import duckdb
 
 from linkage.ingest.projection import STORED
+
+PART_ROWS: Final = 500_000
+"""Rows of a table that are compared at once: about 2 GiB of memory."""
 
 _TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
@@ -38,6 +43,12 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
             arg_max({{e: email, l: email_label, d: email_domain}}, command) FILTER (email IS NOT NULL) AS mail,
             arg_max({{p: phone, l: phone_label}}, command) FILTER (phone IS NOT NULL) AS call
         FROM touched WHERE command < $command GROUP BY account_id
+        -- Of a command that another process began after this one.
+        UNION ALL BY NAME
+        SELECT command, account_id, {", ".join(plain)},
+            CASE WHEN email IS NOT NULL THEN {{e: email, l: email_label, d: email_domain}} END AS mail,
+            CASE WHEN phone IS NOT NULL THEN {{p: phone, l: phone_label}} END AS call
+        FROM touched WHERE command > $command
         UNION ALL BY NAME
         SELECT $command AS command, account_id, {picked},
             arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (email IS NOT NULL) AS mail,
@@ -59,44 +70,46 @@ def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
     prefix = f"{command} AS command, "
     if not _count(con, "SELECT count(*) FROM stage WHERE exchange_id IS NOT NULL AND broken IS NULL"):
         return _events(con, "exchanges", "stage WHERE broken IS NULL", prefix)
+    added = _events(con, "exchanges", "stage WHERE broken IS NULL AND exchange_id IS NULL", prefix)
+    for part in _parts(con, "exchanges", "exchange_id"):
+        added += _identified(con, columns, prefix, part)
+    return added
+
+
+def _identified(con: duckdb.DuckDBPyConnection, columns: str, prefix: str, part: str) -> int:
+    """Insert one part of the exchanges with an id; those whose id stands twice are settled."""
+    good = f"broken IS NULL AND exchange_id IS NOT NULL AND {part}"
     con.execute(
-        """
+        f"""
         CREATE OR REPLACE TEMP TABLE again AS
-        SELECT exchange_id FROM stage WHERE exchange_id IS NOT NULL AND broken IS NULL GROUP BY 1 HAVING count(*) > 1
-        UNION SELECT exchange_id FROM kase.exchanges
-            SEMI JOIN (SELECT exchange_id FROM stage WHERE broken IS NULL) USING (exchange_id)
+        SELECT exchange_id FROM stage WHERE {good} GROUP BY 1 HAVING count(*) > 1
+        UNION SELECT exchange_id FROM kase.exchanges SEMI JOIN (SELECT exchange_id FROM stage WHERE {good})
+            USING (exchange_id) WHERE {part}
         """
     )
-    without = _events(con, "exchanges", "stage WHERE broken IS NULL AND exchange_id IS NULL", prefix)
     if not _count(con, "SELECT count(*) FROM again"):
-        return without + _count(
-            con,
-            f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage
-            WHERE broken IS NULL AND exchange_id IS NOT NULL""",
-        )
+        return _count(con, f"INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage WHERE {good}")
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE before AS
-        SELECT command, {columns} FROM kase.exchanges SEMI JOIN again USING (exchange_id);
+        SELECT command, {columns} FROM kase.exchanges SEMI JOIN again USING (exchange_id) WHERE {part};
         CREATE OR REPLACE TEMP TABLE winners AS
         SELECT command, {columns} FROM (SELECT * FROM before
             UNION ALL BY NAME
-            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE broken IS NULL)
+            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE {good})
         QUALIFY row_number() OVER (PARTITION BY exchange_id ORDER BY command DESC, {_falling("exchanges")}) = 1;
         """
     )
-    changed = _count(
-        con,
-        f"""SELECT count(*) FROM (SELECT {columns} FROM winners EXCEPT SELECT {columns} FROM before)""",
-    )
-    con.execute("DELETE FROM kase.exchanges WHERE exchange_id IN (SELECT exchange_id FROM again)")
+    changed = _count(con, f"SELECT count(*) FROM (SELECT {columns} FROM winners EXCEPT SELECT {columns} FROM before)")
+    con.execute(f"DELETE FROM kase.exchanges WHERE {part} AND exchange_id IN (SELECT exchange_id FROM again)")
     con.execute("INSERT INTO kase.exchanges SELECT * FROM winners")
     fresh = _count(
         con,
         f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage ANTI JOIN again USING (exchange_id)
-        WHERE broken IS NULL AND exchange_id IS NOT NULL""",
+        WHERE {good}""",
     )
-    return without + changed + fresh
+    con.execute("DROP TABLE again; DROP TABLE before; DROP TABLE winners")
+    return changed + fresh
 
 
 def _events(con: duckdb.DuckDBPyConnection, table: str, rows: str, prefix: str) -> int:
@@ -105,17 +118,30 @@ def _events(con: duckdb.DuckDBPyConnection, table: str, rows: str, prefix: str) 
     columns = ", ".join(f'"{name}"' for name in names)
     if _are_new(con, table, rows):
         return _count(con, f"INSERT INTO kase.{table} SELECT {prefix}{columns} FROM {rows}")
-    id_is_null = " WHERE exchange_id IS NULL" if table == "exchanges" else ""
+    id_is_null = "AND exchange_id IS NULL" if table == "exchanges" else ""
     equal = " AND ".join(f's."{name}" IS NOT DISTINCT FROM t."{name}"' for name in names)
     selected = ", ".join(f's."{name}"' for name in names)
-    return _count(
-        con,
-        f"""INSERT INTO kase.{table}
-        WITH s AS (SELECT {columns}, count(*) AS n FROM {rows} GROUP BY ALL),
-        t AS (SELECT {columns}, count(*) AS n FROM kase.{table}{id_is_null} GROUP BY ALL),
-        missing AS (SELECT {selected}, s.n - coalesce(t.n, 0) AS n FROM s LEFT JOIN t ON {equal})
-        SELECT {prefix}{columns} FROM (SELECT *, unnest(range(n)) FROM missing WHERE n > 0)""",
+    return sum(
+        _count(
+            con,
+            f"""INSERT INTO kase.{table}
+            WITH s AS (SELECT {columns}, count(*) AS n FROM {rows} AND {part} GROUP BY ALL),
+            t AS (SELECT {columns}, count(*) AS n FROM kase.{table} WHERE {part} {id_is_null} GROUP BY ALL),
+            missing AS (SELECT {selected}, s.n - coalesce(t.n, 0) AS n FROM s LEFT JOIN t ON {equal})
+            SELECT {prefix}{columns} FROM (SELECT *, unnest(range(n)) FROM missing WHERE n > 0)""",
+        )
+        for part in _parts(con, table, "account_id")
     )
+
+
+def _parts(con: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]:
+    """Conditions that split `stage` and the case's table alike, equal values of `column` together.
+
+    The connection has no disk to spill to, so what is compared at once must fit into memory.
+    """
+    rows = max(_count(con, "SELECT count(*) FROM stage"), _count(con, f"SELECT count(*) FROM kase.{table}"))
+    parts = 1 + rows // PART_ROWS
+    return [f"hash({column}) % {parts} = {part}" for part in range(parts)] if parts > 1 else ["true"]
 
 
 def _are_new(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> bool:

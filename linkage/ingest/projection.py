@@ -13,10 +13,13 @@ from typing import Final
 
 from linkage.ingest import normalise as n
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
-from linkage.model import TABLES, Column
+from linkage.model import BUILT_IN_KINDS, TABLES, Column
 
-EXCERPT: Final = 80
-"""Characters of the offending column that a reject keeps."""
+EXCERPT: Final = 40
+"""A reject keeps the text of the offending column up to this length; what is longer may be prose."""
+
+# Tables with phone or card numbers.
+_NUMBERED: Final = frozenset({"accounts", "payments", "identifiers"})
 
 # Free text that is shown, not compared: a country may be called NA.
 _KEEP_PLACEHOLDERS: Final = frozenset({"country", "plan", "method", "model", "prompt"})
@@ -80,7 +83,7 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
     private = {column.name for column in contract if column.private}
     excerpts = " ".join(
-        f"WHEN {at} THEN " + ("'***'" if check.column in private else f'left("raw {check.column}", {EXCERPT})')
+        f"WHEN {at} THEN " + ("'***'" if check.column in private else _excerpt(f'"raw {check.column}"', table))
         for at, check in enumerate(tests)
     )
     return f"""
@@ -94,8 +97,22 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     """
 
 
+def _excerpt(sql: str, table: str) -> str:
+    """The text, masked where it looks private: in a row whose columns are shifted, an e-mail may stand as a time."""
+    looks = [f"strlen({sql}) > {EXCERPT}", f"contains({sql}, '@')"]
+    if table in _NUMBERED:
+        looks.append(
+            f"regexp_full_match({sql}, '[+(]?[0-9][0-9 ()./-]{{6,}}') "
+            f"AND NOT regexp_full_match({sql}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}')"
+        )
+    return f"CASE WHEN {' OR '.join(looks)} THEN '***' ELSE {sql} END"
+
+
 def _clean(column: Column) -> str:
     name = f'"{column.name}"'
+    if column.name == "value":
+        kinds = " ".join(f"WHEN '{kind}' THEN {n.no_placeholder(name, kind)}" for kind in n.LONG_PLACEHOLDERS)
+        return f"CASE lower(kind) {kinds} ELSE {n.no_placeholder(name)} END"
     return name if column.name in _KEEP_PLACEHOLDERS or column.type != "text" else n.no_placeholder(name, column.kind)
 
 
@@ -120,7 +137,7 @@ def _reads(table: str) -> dict[str, str]:
         found["kind"] = "lower(kind)"
         found["value"] = (
             f"CASE lower(kind) WHEN 'ip' THEN {n.ip('value')} WHEN 'email' THEN {n.email('value')} "
-            f"WHEN 'phone' THEN {n.phone('value')} ELSE value END"
+            f"WHEN 'phone' THEN {n.phone('value')} ELSE {_own('lower(kind)', 'value', n.email('value'), 'value')} END"
         )
     return found
 
@@ -199,14 +216,24 @@ def _stored(table: str, rules: Rules) -> tuple[str, ...]:
 
 def _identifier(rules: Rules) -> tuple[str, str, str]:
     """Value, label and network of the `identifiers` table, whose kind decides what is private."""
-    value = '"read value"'
+    kind, value = '"read kind"', '"read value"'
     hashed = "".join(
         f" WHEN '{kind}' THEN {n.hmac(kind, value)}" for kind in sorted(rules.hashed - {"email", "phone", "prompt"})
     )
+    own_email = n.hmac_of(f"{kind} || ':' || {value}")
     kept = (
-        f"CASE \"read kind\" WHEN 'email' THEN {n.hmac('email', value)} WHEN 'phone' THEN {n.hmac('phone', value)} "
-        f"WHEN 'prompt' THEN {n.given_prompt(value)}{hashed} ELSE {value} END"
+        f"CASE {kind} WHEN 'email' THEN {n.hmac('email', value)} WHEN 'phone' THEN {n.hmac('phone', value)} "
+        f"WHEN 'prompt' THEN {n.given_prompt(value)}{hashed} ELSE {_own(kind, value, own_email, value)} END"
     )
-    label = f"CASE \"read kind\" WHEN 'email' THEN {n.email_label(value)} WHEN 'phone' THEN {n.phone_label(value)} END"
+    label = (
+        f"CASE {kind} WHEN 'email' THEN {n.email_label(value)} WHEN 'phone' THEN {n.phone_label(value)} "
+        f"ELSE {_own(kind, value, n.email_label(value), 'NULL')} END"
+    )
     net = f"CASE WHEN \"read kind\" = 'ip' THEN {n.ip_net(value)} END" if "ip" in rules.hashed else "NULL::VARCHAR"
     return kept, label, net
+
+
+def _own(kind: str, value: str, email: str, other: str) -> str:
+    """`email` where the value is an e-mail address under a kind of the user's own, such as `recovery_email`."""
+    built_in = ", ".join(f"'{name}'" for name in BUILT_IN_KINDS)
+    return f"CASE WHEN {kind} NOT IN ({built_in}) AND {n.is_email(value)} THEN {email} ELSE {other} END"

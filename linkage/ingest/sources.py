@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import io
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class Source:
     def size(self) -> int:
         """Size on disk."""
         return self.path.stat().st_size
+
+    @property
+    def pattern(self) -> str:
+        """The path for DuckDB, which would take `logins[1].csv` for a pattern and read `logins1.csv`."""
+        return "".join(f"[{char}]" if char in "*?[" else char for char in str(self.path))
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk: its identity."""
@@ -116,6 +122,9 @@ def find_sources(paths: Sequence[Path], table: str | None = None) -> tuple[list[
         source = _source(path, table)
         if source is None:
             raise _unknown(path)
+        if not path.is_file():
+            # It is read more than once: for its digest, its rows, and the lines of its rejects.
+            raise InputError(f"{path} is a pipe or device, not a file.", "Write it to a file first.")
         found.setdefault(path.resolve(), source)
     if not found:
         where = ", ".join(str(path) for path in paths) or "no path"
@@ -128,14 +137,15 @@ def find_sources(paths: Sequence[Path], table: str | None = None) -> tuple[list[
 
 
 def _files_below(folder: Path) -> list[Path]:
-    try:
-        return sorted(
-            path
-            for path in folder.rglob("*")
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        )
-    except OSError as exc:
+    def refuse(exc: OSError) -> None:
+        # `rglob` would pass over a folder that it may not read, and its exports would be missed without a word.
         raise translate(exc, f"looking into {folder}") from None
+
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=refuse):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [Path(parent, name) for name in files if not name.startswith(".")]
+    return sorted(path for path in found if path.is_file())
 
 
 def _source(path: Path, table: str | None) -> Source | None:

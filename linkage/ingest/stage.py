@@ -124,6 +124,8 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     con.execute("DROP TABLE IF EXISTS stage")
     # The table is read once more and dropped: to compress it would take longer than all the rest.
     con.execute("SET force_compression = 'uncompressed'")
+    # A row's place is its record's number, from which `lines` finds its line.
+    con.execute("SET preserve_insertion_order = true")
     with _telling(how.source):
         con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
     return _collect(con, how)
@@ -247,7 +249,7 @@ def _match(source: Source, names: list[str]) -> tuple[dict[str, list[int]], tupl
         plain = name.strip().lower()
         if plain in contract:
             places.setdefault(plain, []).append(at)
-        else:
+        elif plain:
             ignored.append(name.strip())
     return places, tuple(ignored)
 
@@ -256,13 +258,21 @@ def _csv_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
     with source.open() as file:
         first = file.readline(MAX_LINE)
     try:
-        header = first.decode("utf-8-sig").rstrip("\r\n")
+        header = first.decode("utf-8-sig").rstrip("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise InputError(f"{source.path} is no UTF-8 text.", "Export it as UTF-8.") from None
     if not header.strip() or "\0" in header:
         raise InputError(f"{source.path} has no header line.", "Export it with column names in the first line.")
+    if "\r" in header or header.count('"') % 2:
+        raise InputError(
+            f"{source.path} has a line break inside its header, or lines that end in a carriage return alone.",
+            "Export it with one line for the header, and line feeds.",
+        )
     delimiter = "\t" if source.format == "tsv" else max(_DELIMITERS, key=header.count)
-    names = next(csv.reader(io.StringIO(header), delimiter=delimiter))
+    try:
+        names = next(csv.reader(io.StringIO(header), delimiter=delimiter))
+    except csv.Error:
+        raise InputError(f"{source.path} has no header line.", "Is it what its name says?") from None
     places, ignored = _match(source, names)
     twice = [name for name, found in places.items() if len(found) > 1]
     if twice:
@@ -271,11 +281,11 @@ def _csv_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
     read = (
         "read_csv(?, auto_detect = false, header = false, skip = 1, delim = ?, quote = '\"', escape = '\"', "
         f"columns = {{{columns}}}, compression = ?, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_LINE}, buffer_size = {2 * MAX_LINE})"
+        f"max_line_size = {MAX_LINE}, buffer_size = {2 * MAX_LINE}, hive_partitioning = false)"
     )
     return _Layout(
         read,
-        [str(source.path), delimiter, source.compression],
+        [source.pattern, delimiter, source.compression],
         {name: f"c{found[0]}" for name, found in places.items()},
         ignored,
     )
@@ -301,24 +311,25 @@ def _jsonl_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
         column.name: [spelled[at] for at in places.get(column.name, [])] or [column.name]
         for column in TABLES[source.table]
     }
-    common = f"ignore_errors = true, compression = ?, maximum_object_size = {MAX_LINE}"
+    common = f"ignore_errors = true, compression = ?, maximum_object_size = {MAX_LINE}, hive_partitioning = false"
     if any(len(found) > 1 for found in spellings.values()):
         # DuckDB takes no two names that differ in case only: look each up in the whole object instead.
         columns = {
             name: f"coalesce({', '.join(f'json ->> {_literal(_path(key))}' for key in found)})"
             for name, found in spellings.items()
         }
-        return _Layout(f"read_ndjson_objects(?, {common})", [str(source.path), source.compression], columns, ignored)
+        return _Layout(f"read_ndjson_objects(?, {common})", [source.pattern, source.compression], columns, ignored)
     listed = ", ".join(f"{_literal(found[0])}: 'VARCHAR'" for found in spellings.values())
     columns = {name: _identifier(found[0]) for name, found in spellings.items()}
     read = f"read_ndjson(?, columns = {{{listed}}}, {common})"
-    return _Layout(read, [str(source.path), source.compression], columns, ignored)
+    return _Layout(read, [source.pattern, source.compression], columns, ignored)
 
 
 def _parquet_layout(con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
+    # A folder named `key=value` would become a column, in place of the file's own.
+    read = "read_parquet(?, binary_as_string = true, hive_partitioning = false)"
     described = con.execute(
-        "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM read_parquet(?, binary_as_string = true))",
-        [str(source.path)],
+        f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})", [source.pattern]
     ).fetchall()
     names = [str(row[0]) for row in described]
     places, ignored = _match(source, names)
@@ -333,7 +344,7 @@ def _parquet_layout(con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
                 "Write it as text, a number or a time.",
             )
         columns[name] = f"{_identifier(names[found[0]])}::VARCHAR"
-    return _Layout("read_parquet(?, binary_as_string = true)", [str(source.path)], columns, ignored)
+    return _Layout(read, [source.pattern], columns, ignored)
 
 
 def _tell_bad_json(source: Source, rejects: list[Reject]) -> list[Reject]:
