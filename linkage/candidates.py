@@ -17,13 +17,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.communities import Graph, communities, components, ladder
 from linkage.errors import UsageError
 from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
+from linkage.kernel import kernel
 
 RUNGS: Final = 7
 """How many gammas are tried, each a quarter of the one before."""
@@ -207,7 +207,7 @@ def _nearest_group(weighed: Weighed, labels: Labels) -> Labels:
     return found
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _groups_of(by_identifier, account, labels, groups):  # type: ignore[no-untyped-def]
     """For each identifier the groups among its holders, and how many of their members hold it."""
     counts = np.zeros(groups, np.int32)
@@ -230,7 +230,7 @@ def _groups_of(by_identifier, account, labels, groups):  # type: ignore[no-untyp
     return start, group[:filled].copy(), members[:filled].copy()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _nearest(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, hard, labels, sizes, start, group, members,
     population, partners,

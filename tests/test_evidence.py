@@ -135,6 +135,15 @@ def test_a_hub_forms_no_clique_but_ties_its_holders_loosely_and_stands_in_the_le
     assert hubs(weighed, 500) == []
 
 
+@pytest.mark.parametrize("holders", [3, 4, 5, 7, 12, 13, 40])
+def test_a_hub_ties_no_account_to_itself_and_no_pair_twice(holders: int) -> None:
+    u, v, _ = pair_edges(weigh(sightings([(f"a{n:04}", "payment", "card") for n in range(holders)])), hub_degree=2)
+    pairs = list(zip(u.tolist(), v.tolist(), strict=True))
+    assert pairs
+    assert all(a < b for a, b in pairs)
+    assert len(set(pairs)) == len(pairs)
+
+
 @given(
     rows, st.lists(st.integers(-1, 2), min_size=8, max_size=8), st.lists(st.integers(1, 50), min_size=40, max_size=40)
 )

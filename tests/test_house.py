@@ -48,6 +48,7 @@ MAY_NOT_KNOW = {
     "linkage.errors": ("linkage",),
     "linkage.model": ("linkage",),
     "linkage.networks": ("linkage",),
+    "linkage.kernel": ("linkage",),
     "linkage.store": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
     "linkage.ingest": (
         "linkage.identify",
@@ -97,7 +98,20 @@ def test_each_foreign_package_has_its_one_place() -> None:
     assert importers(found, "community") == {"linkage.communities.louvain"}
     assert importers(found, "pandas") == {"linkage.api"}
     assert all(module.startswith("linkage.commands") for module in importers(found, "click"))
+    assert importers(found, "numba") == {"linkage.kernel"}
     assert importers(found, "zstandard") == {"linkage.ingest.sources"}
+
+
+def test_kernels_compile_where_nothing_can_be_kept() -> None:
+    # numba asks its locators for a place when a function is decorated; one that finds none makes it raise.
+    code = (
+        "from numba.core import caching; caching.CacheImpl._locator_classes = []\n"
+        "from linkage.communities import Graph, leiden; import numpy as np\n"
+        "ends = np.array([0, 1], dtype=np.int32), np.array([1, 2], dtype=np.int32)\n"
+        "print(leiden(Graph.from_edges(3, *ends, np.ones(2)), 0.1).tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[0, 0, 0]"), done.stderr
 
 
 def test_modules_are_short() -> None:

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.errors import UsageError
+from linkage.kernel import kernel
 
 Labels = NDArray[np.int64]
 
@@ -57,7 +57,7 @@ class Graph:
         return Graph(start, other, weight, size)
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
     start = np.zeros(n + 1, np.int64)
     for e in range(len(u)):
@@ -76,7 +76,7 @@ def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
     return start, other, both
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
     n = len(size)
     k = 0
@@ -116,7 +116,7 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
     return merged_start, merged_other[:filled].copy(), merged_weight[:filled].copy(), merged_size
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def numbered(labels):  # type: ignore[no-untyped-def]
     """Number communities from 0 by their smallest member; labels must be from 0 to n - 1."""
     name = np.full(len(labels), -1, np.int64)

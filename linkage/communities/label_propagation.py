@@ -7,10 +7,10 @@ the result depends on the seed alone. It has no objective: large communities swa
 
 from typing import Final
 
-import numba as nb
 import numpy as np
 
 from linkage.communities.graph import Graph, Labels, numbered
+from linkage.kernel import kernel
 
 ROUNDS: Final = 50
 
@@ -26,7 +26,7 @@ def label_propagation(graph: Graph, *, seed: int = 1) -> Labels:
     return found
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _round(start, other, weight, labels, order):  # type: ignore[no-untyped-def]
     total, touched = np.zeros(len(labels)), np.empty(len(labels), np.int64)
     changed = 0

@@ -29,12 +29,12 @@ by moving. On random graphs that happens as often as in igraph at as many iterat
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numba as nb
 import numpy as np
 
 from linkage.communities.components import connected_parts
 from linkage.communities.graph import Graph, Labels, numbered
 from linkage.errors import UsageError
+from linkage.kernel import kernel
 
 
 def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Labels:
@@ -116,7 +116,7 @@ def _one_pass(graph: Graph, gamma: float, labels: Labels, rng: np.random.Generat
     return result
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _move(start, other, weight, size, gamma, community, order):  # type: ignore[no-untyped-def]
     """Step 1, in place on `community`, whose labels are from 0 to n - 1."""
     n = len(size)
@@ -177,7 +177,7 @@ def _move(start, other, weight, size, gamma, community, order):  # type: ignore[
                 queued[y] = True
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _refine(start, other, weight, size, gamma, community, order):  # type: ignore[no-untyped-def]
     """Step 2: a partition that only cuts communities, never joins them."""
     n = len(size)

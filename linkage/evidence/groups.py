@@ -21,11 +21,11 @@ fake at no cost count at most as much as the others.
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.evidence.weights import PARTNERS, Weighed
+from linkage.kernel import kernel
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     return GroupEvidence(net, explained, families, holders, credit)
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped-def]
     counts = np.zeros(groups, np.int32)
     holders = np.zeros(len(account), np.int32)
@@ -103,7 +103,7 @@ def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped
     return holders
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _net(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, labels, sizes,
     holders, population, partners, pairwise,

@@ -12,11 +12,11 @@
 
 from typing import Any, Final
 
-import numba as nb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.evidence.weights import Weighed
+from linkage.kernel import kernel
 
 HUB_TIES: Final = 6
 
@@ -67,7 +67,7 @@ def _walk(weighed: Weighed) -> tuple[Any, ...]:
     )
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, kind, family, fakeable, cap):  # type: ignore[no-untyped-def]
     n = len(by_account) - 1
     size = 1024
@@ -141,14 +141,14 @@ def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, k
     return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _grown(values, size):  # type: ignore[no-untyped-def]
     larger = np.empty(size, values.dtype)
     larger[: len(values)] = values
     return larger
 
 
-@nb.njit(cache=True)  # type: ignore[untyped-decorator, unused-ignore]
+@kernel
 def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties):  # type: ignore[no-untyped-def]
     room = 0
     for i in range(len(bits)):
@@ -168,7 +168,8 @@ def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties):  # type
             keys[x] = np.uint32((np.int64(account[start + x]) * 2654435761 + np.int64(i) * 40503) & 0xFFFFFFFF)
         scattered = np.argsort(keys, kind="mergesort")
         for x in range(d):
-            for step in range(1, ties + 1):
+            # In a small hub further steps would come round to the same pairs.
+            for step in range(1, min(ties, (d - 1) // 2) + 1):
                 here, there = start + scattered[x], start + scattered[(x + step) % d]
                 worth = bits[i] * min(habit[here], habit[there])
                 if worth <= 0.0:
