@@ -3,46 +3,69 @@
     python benchmarks/communities.py [--scale 1.0]
 
 Scale 1 is a million nodes. Rings of 3 to 1,500 accounts are planted among noise. A ring counts as found if its best
-community has a Jaccard index of at least 0.7. Peers are compared where they are installed: `pip install igraph` (GPL,
-so it is no dependency).
+community has a Jaccard index of at least 0.7. Above 100,000 nodes a second comparison at 100,000 follows, with
+python-louvain. igraph is compared where it is installed: `pip install igraph` (GPL, so it is no dependency).
 """
 
 import argparse
 import importlib.util
+import random
 import time
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.communities import Graph, Labels, components, label_propagation, leiden, louvain
+from linkage.communities import Graph, Labels, components, cpm_quality, label_propagation, ladder, leiden, louvain
 
 Ints = NDArray[np.int32]
 LOUVAIN_NODES = 100_000
+GAMMA = 3.0
+RUNGS = 7
 
 
 def main() -> None:
     """Generate, time each method, print a table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--scale", type=float, default=1.0, help="1 is a million nodes")
     nodes = int(1_000_000 * parser.parse_args().scale)
+    compare(nodes)
+    # python-louvain takes minutes for what the others do in seconds: it gets a graph of its own size, and they too.
+    if nodes > LOUVAIN_NODES:
+        compare(LOUVAIN_NODES)
+
+
+def compare(nodes: int) -> None:
+    """Time every method that can take a graph of so many nodes."""
     u, v, weight, truth = generate(nodes)
     graph = Graph.from_edges(nodes, u, v, weight)
-    leiden(Graph.from_edges(4, u[:1] * 0, u[:1] * 0 + 1, weight[:1]), 1.0)  # compile
+    tiny = Graph.from_edges(4, u[:1] * 0, u[:1] * 0 + 1, weight[:1])
+    leiden(tiny, GAMMA)  # compile
+    label_propagation(tiny)
     print(f"{nodes:,} nodes, {len(u):,} edges, {truth.max() + 1:,} rings")
     methods: list[tuple[str, Callable[[], Labels]]] = [
-        ("leiden, CPM", lambda: leiden(graph, 3.0)),
+        ("leiden, 1 pass", lambda: leiden(graph, GAMMA, passes=1)),
+        ("leiden, 2 passes", lambda: leiden(graph, GAMMA)),
         ("label propagation", lambda: label_propagation(graph)),
         ("components", lambda: components(graph)),
     ]
     if importlib.util.find_spec("igraph"):
-        methods.append(("igraph leiden, CPM", lambda: igraph_leiden(nodes, u, v, weight)))
+        methods.append(("igraph leiden, 2", lambda: igraph_leiden(nodes, u, v, weight)))
     if nodes <= LOUVAIN_NODES:
-        methods.append(("louvain", lambda: louvain(graph)))
+        methods.append(("python-louvain", lambda: louvain(graph)))
     for name, method in methods:
         started = time.process_time()
         labels = method()
-        print(f"{name:>20}: {time.process_time() - started:7.1f} CPU s, {found(labels, truth):.3f} found")
+        seconds = time.process_time() - started
+        quality = cpm_quality(graph, labels, GAMMA)
+        print(
+            f"{name:>20}: {seconds:7.1f} CPU s, {found([labels], truth):.3f} found, CPM quality {quality:,.0f}",
+            flush=True,
+        )
+    started = time.process_time()
+    rungs = ladder(graph, [GAMMA / 4**rung for rung in range(RUNGS)])
+    seconds = time.process_time() - started
+    print(f"{'ladder, any rung':>20}: {seconds:7.1f} CPU s, {found(rungs, truth):.3f} found", flush=True)
 
 
 def generate(nodes: int) -> tuple[Ints, Ints, NDArray[np.float64], Labels]:
@@ -68,8 +91,13 @@ def generate(nodes: int) -> tuple[Ints, Ints, NDArray[np.float64], Labels]:
     return both[:, 0], both[:, 1], weight, truth
 
 
-def found(labels: Labels, truth: Labels) -> float:
-    """Share of rings whose best community has Jaccard >= 0.7."""
+def found(partitions: list[Labels], truth: Labels) -> float:
+    """Share of rings whose best community in any of the partitions has Jaccard >= 0.7."""
+    return float((np.max([best_jaccard(labels, truth) for labels in partitions], axis=0) >= 0.7).mean())
+
+
+def best_jaccard(labels: Labels, truth: Labels) -> NDArray[np.float64]:
+    """For each ring the Jaccard index of its best community."""
     size = np.bincount(labels)
     planted = truth >= 0
     width = int(labels.max()) + 1
@@ -79,15 +107,16 @@ def found(labels: Labels, truth: Labels) -> float:
     jaccard = common / (ring_size[ring] + size[community] - common)
     best = np.zeros(len(ring_size))
     np.maximum.at(best, ring, jaccard)
-    return float((best >= 0.7).mean())
+    return best
 
 
 def igraph_leiden(nodes: int, u: Ints, v: Ints, weight: NDArray[np.float64]) -> Labels:
-    """The same objective by igraph."""
+    """The same objective by igraph, which draws from Python's generator."""
     import igraph
 
+    random.seed(1)
     graph = igraph.Graph(n=nodes, edges=np.stack((u, v), axis=1))
-    parts = graph.community_leiden("CPM", weights=weight, resolution=3.0, n_iterations=2)
+    parts = graph.community_leiden("CPM", weights=weight, resolution=GAMMA, n_iterations=2)
     return np.array(parts.membership, dtype=np.int64)
 
 

@@ -21,6 +21,7 @@ from linkage.communities import (
     leiden,
     louvain,
 )
+from linkage.communities.components import connected_parts
 from linkage.errors import UsageError
 
 Edge = tuple[int, int, float]
@@ -167,6 +168,30 @@ def test_the_ladder_is_nested_and_numbered_by_smallest_member(edges: list[Edge])
     for labels in levels:
         firsts = [labels.tolist().index(label) for label in range(int(labels.max()) + 1)]
         assert firsts == sorted(firsts)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_each_rung_is_better_at_its_gamma_than_the_rung_below(seed: int) -> None:
+    graph, gamma = random_graph(seed)
+    gammas = [gamma, gamma / 4, gamma / 16, gamma / 64]
+    levels = ladder(graph, gammas)
+    assert len(levels) == len(gammas)
+    for (lower, upper), at in zip(pairwise(levels), gammas[1:], strict=True):
+        assert cpm_quality(graph, upper, at) >= cpm_quality(graph, lower, at) - 1e-6
+
+
+def test_the_ladder_climbs_from_cliques_to_groups_of_cliques() -> None:
+    # Four groups of three cliques of five: 4 inside a clique, 0.5 inside a group, 0.01 between groups.
+    nodes = np.arange(60)
+    u, v = np.triu_indices(60, 1)
+    weight = np.where(u // 5 == v // 5, 4.0, np.where(u // 15 == v // 15, 0.5, 0.01))
+    levels = ladder(Graph.from_edges(60, u.astype(np.int32), v.astype(np.int32), weight), [2.0, 0.2, 0.001])
+    assert [level.tolist() for level in levels] == [(nodes // 5).tolist(), (nodes // 15).tolist(), [0] * 60]
+
+
+def test_communities_in_pieces_are_split() -> None:
+    graph = graph_of(6, [(0, 1, 1.0), (1, 2, 1.0), (3, 4, 1.0), (2, 5, 1.0)])
+    assert connected_parts(graph, np.array([0, 0, 1, 0, 0, 1])).tolist() == [0, 0, 1, 2, 2, 1]
 
 
 @given(small_graphs)
