@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from linkage.commands import COMMANDS, cli
+from linkage.commands import cli
 from linkage.errors import ExitCode
 
 PAGE = Path(__file__).with_name("commands.md")
@@ -31,11 +31,7 @@ def commands_page() -> str:
         "document with a `schema` name, `--jsonl` one object a line.",
         _help(cli, "linkage"),
     ]
-    context = click.Context(cli, info_name="linkage")
-    for name in COMMANDS:
-        command = cli.get_command(context, name)
-        if command is not None:
-            parts += [f"## linkage {name}", _help(command, f"linkage {name}")]
+    parts += _pages(cli, "linkage")
     parts += [
         "## Exit codes",
         "| code | meaning |\n|---|---|\n" + "\n".join(f"| {code.value} | {_CODES[code]} |" for code in ExitCode),
@@ -47,6 +43,19 @@ def commands_page() -> str:
         "| `LINKAGE_DEBUG` | set to 1 for a traceback where an error is our fault |",
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _pages(group: click.Group, path: str) -> list[str]:
+    """Heading and help of every command of a group, and of the groups in it."""
+    parts: list[str] = []
+    context = click.Context(group, info_name=path)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        parts += [f"## {path} {name}", _help(command, f"{path} {name}")]
+        if isinstance(command, click.Group):
+            parts += _pages(command, f"{path} {name}")
+    return parts
 
 
 def _help(command: click.Command, name: str) -> str:

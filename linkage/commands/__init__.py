@@ -1,6 +1,5 @@
 """The command line. One file a command, loaded when it is called: `linkage --help` imports click and nothing else."""
 
-import importlib
 import os
 import sys
 from typing import Any, Final
@@ -10,6 +9,7 @@ import click
 from linkage import __version__
 from linkage.commands.common import fail
 from linkage.commands.interrupts import interruptible
+from linkage.commands.lazy import LazyGroup
 from linkage.errors import ExitCode, LinkageError, translate
 
 # Name of each command and its line in `linkage --help`; the module of the same name has the rest.
@@ -22,33 +22,14 @@ COMMANDS: Final = {
     "why": "Show what ties two accounts.",
     "hubs": "Show the identifiers that were damped, and why.",
     "runs": "Show the runs of detect with their parameters.",
+    "neo4j": "Mirror the case into Neo4j; look after a local server.",
     "export": "Write rings, members and evidence as files.",
     "evaluate": "Compare the rings with a known truth.",
     "simulate": "Make an export with planted rings and look-alikes.",
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """The commands in the order of work."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import and return a command."""
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"linkage.commands.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """List the commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lines=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="linkage")
 def cli() -> None:
     """Find rings of accounts that share payment methods, IPs, devices and prompts.
