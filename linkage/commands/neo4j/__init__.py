@@ -1,4 +1,4 @@
-"""`linkage neo4j`: a local server, and the mirror of the case in Neo4j. One file a command, as in `linkage.commands`."""
+"""`linkage neo4j`: a local server, and the mirror of the case in Neo4j. One file a command."""
 
 from typing import Final
 
@@ -6,7 +6,16 @@ import click
 
 from linkage.commands.lazy import LazyGroup
 
-COMMANDS: Final[dict[str, str]] = {}
+COMMANDS: Final[dict[str, str]] = {
+    "up": "Start the local server; the first time it is downloaded.",
+    "down": "Stop the local server; its data stay.",
+    "status": "Show where Neo4j is and whose graph it holds.",
+    "logs": "Show the local server's log.",
+    "password": "Show or copy the local server's password.",
+    "schema": "Apply or validate constraints and indexes.",
+    "publish": "Mirror the case into Neo4j.",
+    "pull": "Bring decisions made in Neo4j back into the case.",
+}
 
 
 @click.group(name="neo4j", cls=LazyGroup, lines=COMMANDS, package=__name__)
