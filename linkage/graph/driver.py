@@ -1,0 +1,338 @@
+"""Talk to Neo4j: where it is, how to reach it, and what its refusals mean. The only importer of the `neo4j` driver."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC
+from pathlib import Path
+from typing import Any, Final
+
+import neo4j
+from neo4j import exceptions
+
+from linkage import __version__, server
+from linkage.errors import LinkageError, Neo4jError, UsageError, translate
+
+OLDEST: Final = (5, 26)
+"""The oldest server whose Cypher has all that is used here: 5.26, the long-term support release."""
+
+CONNECT_SECONDS: Final = 10.0
+RETRY_SECONDS: Final = 60.0
+"""For so long a batch is tried again after its connection broke: a server that restarts is back by then."""
+
+SCHEMES: Final = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A Neo4j server and how to log in.
+
+    Attributes:
+        uri: e.g. `bolt://127.0.0.1:7687`.
+        user: the user's name.
+        password: never shown.
+        database: its name, or None for the user's home database.
+        source: where the address came from, for messages.
+        browser: address of the server's own web pages, if it is known.
+        web: folder that the managed server serves under `browser`, else None.
+    """
+
+    uri: str
+    user: str = "neo4j"
+    password: str = field(default="", repr=False)
+    database: str | None = None
+    source: str = "LINKAGE_NEO4J_URI"
+    browser: str = ""
+    web: Path | None = None
+
+
+def target(database: str | None = None) -> Target | None:
+    """The server that the environment names, else the managed one if it is up, else None.
+
+    Raises:
+        UsageError: `LINKAGE_NEO4J_URI` is no address, or holds a password.
+        LinkageError: `LINKAGE_NEO4J_PASSWORD_FILE` cannot be read.
+    """
+    uri = os.environ.get("LINKAGE_NEO4J_URI", "").strip()
+    if uri:
+        scheme, found, rest = uri.partition("://")
+        if not found or scheme not in SCHEMES or not rest:
+            raise UsageError(
+                f"LINKAGE_NEO4J_URI is no Neo4j address: {uri.rpartition('@')[2]}.",
+                "Write it as bolt://host:7687 or neo4j://host:7687.",
+            )
+        if "@" in rest:
+            raise UsageError(
+                "LINKAGE_NEO4J_URI holds a user or a password.",
+                "Set LINKAGE_NEO4J_USER and LINKAGE_NEO4J_PASSWORD or LINKAGE_NEO4J_PASSWORD_FILE instead.",
+            )
+        return Target(uri, os.environ.get("LINKAGE_NEO4J_USER", "neo4j"), _password(), database)
+    found_server = server.running()
+    if found_server is None:
+        return None
+    return Target(
+        found_server.bolt_url,
+        found_server.user,
+        found_server.password,
+        database,
+        source="the local server",
+        browser=found_server.http_url,
+        web=found_server.web,
+    )
+
+
+def required(database: str | None = None) -> Target:
+    """As `target`, but there must be one.
+
+    Raises:
+        Neo4jError: none is known.
+    """
+    found = target(database)
+    if found is None:
+        raise Neo4jError("No Neo4j is known.", "Start one: linkage neo4j up. Or set LINKAGE_NEO4J_URI.")
+    return found
+
+
+def _password() -> str:
+    path = os.environ.get("LINKAGE_NEO4J_PASSWORD_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as exc:
+            raise translate(exc, "reading LINKAGE_NEO4J_PASSWORD_FILE") from None
+    return os.environ.get("LINKAGE_NEO4J_PASSWORD", "")
+
+
+class Graph:
+    """An open connection to one database."""
+
+    def __init__(self, driver: neo4j.Driver, where: Target) -> None:
+        self._driver = driver
+        self.target = where
+
+    def rows(self, cypher: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Stream the rows of a read query."""
+        with (
+            _mapped(self.target),
+            self._session(neo4j.READ_ACCESS, fetch_size=2_000) as session,
+            session.begin_transaction() as transaction,
+        ):
+            for record in transaction.run(cypher, parameters):
+                yield tuple(record.values())
+
+    def table(
+        self, cypher: str, parameters: Mapping[str, Any], *, seconds: float | None = None
+    ) -> tuple[list[str], list[dict[str, Any]]]:
+        """Column names and rows of a query that is only allowed to read."""
+        with (
+            _mapped(self.target),
+            self._session(neo4j.READ_ACCESS) as session,
+            session.begin_transaction(timeout=seconds) as transaction,
+        ):
+            result = transaction.run(cypher, dict(parameters))
+            columns = list(result.keys())
+            return columns, [{key: plain(record[key]) for key in columns} for record in result]
+
+    def one(self, cypher: str, **parameters: Any) -> tuple[Any, ...]:
+        """The first row of a read query, or ()."""
+        found: tuple[Any, ...] = ()
+        for row in self.rows(cypher, **parameters):
+            found = found or row
+        return found
+
+    def write(self, cypher: str, again: str | None = None, **parameters: Any) -> tuple[Any, ...]:
+        """Run one statement in a transaction of its own, tried again when the connection breaks.
+
+        Args:
+            cypher: the statement; at most its first row is returned.
+            again: what to run instead from the second attempt on: after a lost connection nobody knows whether the
+                first was committed, so this one must give the same when it was.
+            parameters: of the statement.
+        """
+        attempts = 0
+
+        def work(transaction: neo4j.ManagedTransaction) -> tuple[Any, ...]:
+            nonlocal attempts
+            attempts += 1
+            statement = cypher if attempts == 1 or again is None else again
+            result = transaction.run(statement, parameters)
+            record = result.peek()
+            result.consume()
+            return tuple(record.values()) if record else ()
+
+        with _mapped(self.target), self._session(neo4j.WRITE_ACCESS) as session:
+            return session.execute_write(work)
+
+    def schema(self, cypher: str) -> None:
+        """Run one statement that changes constraints or indexes: they need a transaction without data."""
+        with _mapped(self.target), self._session(neo4j.WRITE_ACCESS) as session:
+            session.run(cypher).consume()
+
+    def _session(self, mode: str, **config: Any) -> neo4j.Session:
+        return self._driver.session(database=self.target.database, default_access_mode=mode, **config)
+
+
+@contextmanager
+def connect(where: Target, *, retry_seconds: float = RETRY_SECONDS) -> Iterator[Graph]:
+    """Open a connection, and see that the server is one that this version can use.
+
+    Raises:
+        Neo4jError: it does not answer, refuses, or is too old.
+    """
+    with _mapped(where):
+        driver = neo4j.GraphDatabase.driver(
+            where.uri,
+            auth=(where.user, where.password) if where.password else None,
+            connection_timeout=CONNECT_SECONDS,
+            connection_acquisition_timeout=CONNECT_SECONDS * 2,
+            max_transaction_retry_time=retry_seconds,
+            notifications_min_severity="OFF",
+            user_agent=f"linkage/{__version__}",
+        )
+    with driver:
+        graph = Graph(driver, where)
+        versions = graph.one("CALL dbms.components() YIELD versions RETURN versions[0]")
+        check_version(str(versions[0]) if versions else "of unknown version")
+        yield graph
+
+
+def check_version(version: str) -> None:
+    """Refuse servers that are too old.
+
+    >>> check_version("5.26.12"); check_version("2025.10.1")
+    >>> check_version("4.4.9")
+    Traceback (most recent call last):
+    linkage.errors.Neo4jError: Neo4j 4.4.9 is too old.
+    """
+    numbers = tuple(int(part) for part in version.split("-")[0].split(".")[:2] if part.isdigit())
+    if numbers < OLDEST:
+        oldest = ".".join(map(str, OLDEST))
+        raise Neo4jError(
+            f"Neo4j {version} is too old.", f"Use {oldest} or newer, or the local server: linkage neo4j up"
+        )
+
+
+def plain(value: Any) -> Any:
+    """A value as Python and JSON have it: times become datetimes, nodes and relationships their properties."""
+    if isinstance(value, neo4j.time.DateTime):
+        return value.to_native().astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value.to_native()
+    if isinstance(value, (neo4j.time.Date, neo4j.time.Time, neo4j.time.Duration)):
+        return value.iso_format()
+    if isinstance(value, (neo4j.graph.Node, neo4j.graph.Relationship)):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, neo4j.graph.Path):
+        return [plain(node) for node in value.nodes]
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        return [plain(item) for item in value]
+    return value
+
+
+@contextmanager
+def _mapped(where: Target) -> Iterator[None]:
+    """Turn what the driver raises into a `Neo4jError` of one sentence; the server's own words may quote values."""
+    try:
+        yield
+    except LinkageError:
+        raise
+    except (exceptions.Neo4jError, exceptions.DriverError, OSError, ValueError) as exc:
+        raise explained(exc, where) from None
+
+
+# Beginnings of the server's error codes, and what they mean. The first that fits counts.
+_CODES: Final[tuple[tuple[str, str, str], ...]] = (
+    (
+        "Neo.ClientError.Security.Unauthorized",
+        "{at} refused the user or the password.",
+        "Set LINKAGE_NEO4J_USER and LINKAGE_NEO4J_PASSWORD, or LINKAGE_NEO4J_PASSWORD_FILE.",
+    ),
+    (
+        "Neo.ClientError.Security.AuthenticationRateLimit",
+        "{at} refuses log-ins for a while after too many wrong passwords.",
+        "Wait some seconds, then try with the right one.",
+    ),
+    (
+        "Neo.ClientError.Security.CredentialsExpired",
+        "{at} wants a new password for this user first.",
+        "Set one in Neo4j Browser, then LINKAGE_NEO4J_PASSWORD.",
+    ),
+    ("Neo.ClientError.Security", "{at} does not allow this user to do that.", "Use a user who may read and write."),
+    (
+        "Neo.ClientError.Database.DatabaseNotFound",
+        "{at} has no database of that name.",
+        "Leave --database out, or name one that exists.",
+    ),
+    (
+        "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase",
+        "The database at {at} is read-only.",
+        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
+    ),
+    (
+        "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
+        "The database at {at} is read-only.",
+        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
+    ),
+    (
+        "Neo.ClientError.Statement.AccessMode",
+        "That query would write, and queries are only allowed to read.",
+        "Run it in Neo4j Browser if you mean it.",
+    ),
+    (
+        "Neo.ClientError.Statement",
+        "{at} refused the query: its Cypher or a parameter does not fit.",
+        "See the query: linkage query NAME --show",
+    ),
+    (
+        "Neo.ClientError.Procedure.ProcedureNotFound",
+        "{at} lacks a procedure that this needs.",
+        "The local server has it: linkage neo4j up",
+    ),
+    (
+        "Neo.ClientError.Schema",
+        "What is in the database at {at} breaks a constraint of the schema.",
+        "See which: linkage neo4j schema validate",
+    ),
+    (
+        "Neo.ClientError.Transaction.TransactionTimedOut",
+        "The query took too long at {at}.",
+        "Ask for less: --param limit=…",
+    ),
+    (
+        "Neo.TransientError.General.MemoryPool",
+        "{at} has too little memory for this.",
+        "Give it more: linkage neo4j up --heap 2g",
+    ),
+    (
+        "Neo.TransientError.General.OutOfMemory",
+        "{at} has too little memory for this.",
+        "Give it more: linkage neo4j up --heap 2g",
+    ),
+    (
+        "Neo.TransientError.Database.DatabaseUnavailable",
+        "The database at {at} is not available.",
+        "See the server's log: linkage neo4j logs",
+    ),
+    (
+        "Neo.DatabaseError",
+        "The database at {at} failed on its side; its disk may be full.",
+        "See the server's log (linkage neo4j logs), mend it, then run the same command again.",
+    ),
+)
+
+
+def explained(exc: BaseException, where: Target) -> LinkageError:
+    """What an exception of the driver means, in one sentence and a hint."""
+    at = f"Neo4j at {where.uri}"
+    code = getattr(exc, "code", None) or ""
+    for beginning, message, hint in _CODES:
+        if code.startswith(beginning):
+            return Neo4jError(message.format(at=at), hint)
+    if isinstance(exc, exceptions.ConfigurationError) or (isinstance(exc, ValueError) and not code):
+        return Neo4jError(f"{at} cannot be used: the address or its settings do not fit.", f"See {where.source}.")
+    if isinstance(exc, exceptions.UnsupportedServerProduct):
+        return Neo4jError(f"{at} is no Neo4j, or too old a one.", "Use Neo4j 5.26 or newer: linkage neo4j up")
+    if isinstance(exc, (exceptions.DriverError, OSError, exceptions.TransientError)):
+        return Neo4jError(f"{at} does not answer.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
+    return Neo4jError(f"{at} refused ({code or type(exc).__name__}).", "See the server's log: linkage neo4j logs")
