@@ -8,7 +8,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
-from linkage import store
+from linkage import decisions, store
 from linkage.errors import CaseBusyError
 from linkage.evidence import Hub, Weighed, pair_prior
 from linkage.identify import NEVER
@@ -136,5 +136,6 @@ def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> No
         for name in _TABLES:
             con.execute(f"DELETE FROM kase.{name}")  # noqa: S608 (the names are ours)
             con.execute(f"INSERT INTO kase.{name} SELECT * FROM out_{name}")  # noqa: S608
+        con.execute(decisions.status_sql("kase.rings", "kase.decisions"))
         con.execute("INSERT INTO kase.runs VALUES (?, ?, ?, ?, ?, ?, ?)", run_row)
         con.execute("INSERT INTO kase.memberships SELECT ?, ring_id, account_id FROM out_members", [run_row[0]])

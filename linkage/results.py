@@ -9,7 +9,8 @@ from typing import Any
 
 import duckdb
 
-from linkage import store
+from linkage import decisions, store
+from linkage.decisions import Decision
 from linkage.errors import NotFoundError
 from linkage.model import TIERS
 
@@ -89,12 +90,13 @@ class BystanderRow:
 
 @dataclass(frozen=True)
 class Ring:
-    """A ring with all that belongs to it."""
+    """A ring with all that belongs to it; decisions from the oldest to the one that counts."""
 
     ring: RingRow
     members: tuple[MemberRow, ...]
     evidence: tuple[EvidenceRow, ...]
     bystanders: tuple[BystanderRow, ...]
+    decisions: tuple[Decision, ...]
 
 
 @dataclass(frozen=True)
@@ -183,11 +185,13 @@ def ring(case: Path, name: str) -> Ring:
             "SELECT * FROM bystanders WHERE ring_id = ? ORDER BY reason LIKE 'shares%', bits DESC, account_id",
             [ring_id],
         ).fetchall()
+        decided = decisions.of_ring(con, ring_id)
     return Ring(
         found,
         tuple(MemberRow(*row) for row in members),
         tuple(EvidenceRow(*row) for row in evidence),
         tuple(BystanderRow(*row) for row in near),
+        tuple(decided),
     )
 
 

@@ -21,10 +21,17 @@ import duckdb
 from linkage import __version__
 from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 WAIT_SECONDS: Final = 10.0
 
 _OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
+
+_DECISIONS: Final = """
+-- What people decided, append-only; the latest on a ring counts.
+CREATE TABLE decisions (decision BIGINT PRIMARY KEY, ring_id VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
+    note VARCHAR NOT NULL, tags VARCHAR[] NOT NULL, "by" VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
+    source VARCHAR NOT NULL, run BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL);
+"""
 
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
 SCHEMA: Final = """
@@ -98,6 +105,9 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
+# What brings a case of an older version to the next one.
+MIGRATIONS: Final[dict[int, str]] = {1: _DECISIONS}
+
 
 def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
     """Open a DuckDB database with the settings that every connection of ours has.
@@ -135,6 +145,7 @@ def create(path: Path) -> None:
         con = connect(fresh)
         try:
             con.execute(SCHEMA)
+            con.execute(_DECISIONS)
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "case_id": secrets.token_hex(8),
@@ -275,7 +286,28 @@ def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
             f"{path} was made by a newer linkage (case version {version}; this one knows {SCHEMA_VERSION}).",
             "Upgrade: pip install --upgrade account-linkage",
         )
+    if int(version) < SCHEMA_VERSION:
+        con.close()
+        _migrate(path)
+        con = _when_free(lambda: connect(path, read_only=read_only), path)
     return con
+
+
+def _migrate(path: Path) -> None:
+    """Bring a case of an older version up to date: whole or not at all. Nothing that it holds is changed."""
+    if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
+        raise MachineError(
+            f"{path} is of an older version and must be brought up to date, but may not be written.",
+            "Let its owner run: linkage runs",
+        )
+    con = _when_free(lambda: connect(path), path)
+    try:
+        with _transaction(con):
+            for version in range(int(meta(con, "schema_version")), SCHEMA_VERSION):
+                con.execute(MIGRATIONS[version])
+            set_meta(con, "schema_version", str(SCHEMA_VERSION))
+    finally:
+        _quietly(con.close)
 
 
 def _when_free(

@@ -1,10 +1,15 @@
 """`linkage detect`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from linkage.commands.common import case_option, detail, note, output_options, print_json, spinner, tell
+from linkage.commands.graph import no_publish_option, publish_after
+
+if TYPE_CHECKING:
+    from linkage.detect import DetectReport
 
 
 @click.command(name="detect")
@@ -34,9 +39,17 @@ from linkage.commands.common import case_option, detail, note, output_options, p
     show_default=True,
     help="Identifiers shared by more accounts are damped: linkage hubs.",
 )
+@no_publish_option
 @output_options()
 def command(
-    case: Path, algorithm: str, seed: int, resolution: float, min_accounts: int, hub_degree: int, as_json: bool
+    case: Path,
+    algorithm: str,
+    seed: int,
+    resolution: float,
+    min_accounts: int,
+    hub_degree: int,
+    no_publish: bool,
+    as_json: bool,
 ) -> None:
     """Find rings of accounts by what they share.
 
@@ -58,7 +71,12 @@ def command(
     detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
     if as_json:
         print_json("detect", {**report.counts, "run": report.run, "seconds": report.seconds, "timings": report.timings})
-        return
+    else:
+        _print(report)
+    publish_after(case, unless=no_publish)
+
+
+def _print(report: "DetectReport") -> None:
     tell(
         f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
         f"{report.rings - report.listed:,} linked groups below the line"

@@ -1,12 +1,14 @@
 """What the commands that talk to Neo4j share."""
 
+import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from linkage.commands.common import live, note
+from linkage.commands.common import fail, live, note
 from linkage.text import safe
 
 if TYPE_CHECKING:
@@ -78,3 +80,38 @@ class _Bar(AbstractContextManager["Progress"]):
         self._bar.update(
             self._task, description=safe(f"{self._label}: {step}"), completed=done, total=total or None, rate=rate
         )
+
+
+def no_publish_option(function: Function) -> Function:
+    """`--no-publish`."""
+    return click.option(
+        "--no-publish",
+        is_flag=True,
+        help="Leave Neo4j alone. Else the case is mirrored where LINKAGE_NEO4J_URI is set or the local server is up.",
+    )(function)
+
+
+def publish_after(case: Path, *, unless: bool) -> None:
+    """Mirror the case when there is a Neo4j to mirror it into; what fails there is a warning, no error.
+
+    Args:
+        case: the case file, which the command has finished with.
+        unless: do nothing.
+    """
+    if unless:
+        return
+    from linkage.errors import LinkageError
+
+    try:
+        from linkage.graph import publish, target
+
+        where = target()
+        if where is None:
+            return
+        with progress("publish") as step:
+            report = publish(case, where, progress=step)
+    except LinkageError as exc:
+        fail(f"Warning: the graph in Neo4j was not brought up to date. {exc.message}")
+        fail(f"Hint: {exc.hint} Then: linkage neo4j publish --case {shlex.quote(str(case))}".replace("  ", " "))
+        return
+    note(f"Neo4j at {describe(report)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from linkage.commands.common import PATH, case_option, detail, fail, live, note, output_options, print_json, tell
+from linkage.commands.graph import no_publish_option, publish_after
 from linkage.errors import ExitCode
 from linkage.model import TABLES
 from linkage.text import safe
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     "--keep-private-ips", is_flag=True, help="Private addresses are evidence, as in exports mapped into 10/8."
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+@no_publish_option
 @output_options()
 def command(
     paths: tuple[Path, ...],
@@ -39,6 +41,7 @@ def command(
     hash_kinds: tuple[str, ...],
     keep_private_ips: bool,
     dry_run: bool,
+    no_publish: bool,
     as_json: bool,
 ) -> int:
     """Read account exports into the case file.
@@ -63,6 +66,7 @@ def command(
     else:
         _print(report, dry_run=dry_run)
     _warn(report)
+    publish_after(case, unless=no_publish or dry_run)
     return ExitCode.INPUT if report.refused else ExitCode.DONE
 
 

@@ -49,6 +49,10 @@ def _print(found: "Ring", *, everything: bool) -> None:
     page.say()
     page.say(f"Why: {r.why}")
     page.say(f"Doubts: {r.doubts or 'nothing in the exports speaks for an innocent explanation.'}")
+    if found.decisions:
+        last = found.decisions[-1]
+        tags = f" [{', '.join(last.tags)}]" if last.tags else ""
+        page.say(f"Decided: {last.verdict} by {last.by or 'somebody'}, {day(last.at)}{tags}. {last.note}".rstrip())
     page.say()
     _print_evidence(found, page, None if everything else EVIDENCE)
     page.say()

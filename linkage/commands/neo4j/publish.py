@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import PATH, case_option, detail, output_options, print_json, tell
+from linkage.commands.common import PATH, case_option, detail, note, output_options, print_json, tell
 from linkage.commands.graph import database_option, describe, progress
 
 
@@ -31,6 +31,9 @@ def command(
     Only what changed travels. What you added in Neo4j yourself is never touched. Where Neo4j is: the local server, or
     LINKAGE_NEO4J_URI.
     """
+    if folder is not None:
+        _offline(case, folder, "all" if scope == "auto" else scope, database, as_json=as_json)
+        return
     from linkage.graph import publish, required
 
     where = required(database)
@@ -42,3 +45,16 @@ def command(
         print_json("publish", report)
         return
     tell(("would be " if dry_run else "") + describe(report))
+
+
+def _offline(case: Path, folder: Path, scope: str, database: str | None, *, as_json: bool) -> None:
+    from linkage.graph.offline import write
+
+    report = write(case, folder, scope=scope, database=database or "neo4j")  # type: ignore[arg-type]
+    if as_json:
+        print_json("offline", report)
+        return
+    tell(f"{folder}: {report.nodes:,} nodes and {report.relationships:,} relationships in {len(report.files)} files")
+    tell("With the server stopped, on its machine:")
+    tell(report.command)
+    note("Then start it and run: linkage neo4j publish")

@@ -1,0 +1,149 @@
+"""How fast `publish --scope all` is beside a bare loop of UNWIND … CREATE with the official driver.
+
+Both write the same rows into the same empty database of the same server, one after the other. The bare loop has its
+rows in memory, the constraints are there, and it checks nothing.
+
+    python benchmarks/publish.py [--relationships 1000000]
+
+The server is the one that LINKAGE_NEO4J_URI names, else the local one. Whatever is in it is deleted: the benchmark
+wants to be told so with --wipe.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import neo4j
+
+from linkage import store
+from linkage.graph import Target, publish, required
+from linkage.graph.layers import LAYERS, Nodes
+from linkage.graph.wanted import build
+
+MADE = """
+INSERT INTO runs VALUES (1, TIMESTAMP '2026-01-01', 1, '{{}}', '{{}}', '{{}}', '{{}}');
+INSERT INTO account_rows (command, account_id, created_at, status, country, plan)
+    SELECT 1, 'acct_' || lpad(to_hex(i), 8, '0'), TIMESTAMP '2025-01-01' + to_seconds(i), 'active', 'DE', 'pro'
+    FROM range({accounts}) t(i);
+INSERT INTO shared SELECT ['payment', 'ip', 'device', 'prompt'][i % 4 + 1], sha256(i::VARCHAR)[:24], NULL, 5,
+    5 + i % 100 / 10 FROM range({identifiers}) t(i);
+INSERT INTO sightings SELECT DISTINCT ON (account_id, kind, value)
+    'acct_' || lpad(to_hex(hash(i) % {accounts}), 8, '0') AS account_id,
+    ['payment', 'ip', 'device', 'prompt'][i % {identifiers} % 4 + 1] AS kind,
+    sha256((i % {identifiers})::VARCHAR)[:24] AS value, 1 + i % 50, TIMESTAMP '2026-01-01' + to_seconds(i % 900000),
+    TIMESTAMP '2026-02-01' + to_seconds(i % 900000), 5 + i % 100 / 10 FROM range({relationships}) t(i);
+"""
+
+
+def made_case(folder: Path, relationships: int) -> Path:
+    """A case with so many sightings, five accounts for each identifier."""
+    case = folder / "case.duckdb"
+    store.create(case)
+    with store.writing(case) as con:
+        con.execute(
+            MADE.format(accounts=relationships // 4, identifiers=relationships // 5, relationships=relationships)
+        )
+    return case
+
+
+def clear(driver: neo4j.Driver) -> None:
+    """Delete everything."""
+    with driver.session() as session:
+        session.run("MATCH ()-[x]->() CALL (x) { DELETE x } IN TRANSACTIONS OF 20000 ROWS").consume()
+        session.run("MATCH (n) CALL (n) { DELETE n } IN TRANSACTIONS OF 20000 ROWS").consume()
+
+
+def _map(pairs: list[tuple[str, str, str]]) -> str:
+    cells = [
+        f"{name}: CASE WHEN {source} IS NULL THEN NULL ELSE datetime({{epochMillis: {source}}}) END"
+        if type == "time"
+        else f"{name}: {source}"
+        for name, source, type in pairs
+    ]
+    return "{" + ", ".join(cells) + "}"
+
+
+def bare_statements() -> list[tuple[str, str]]:
+    """Table and statement of each layer, as anybody would write them."""
+    found = []
+    for layer in LAYERS:
+        if isinstance(layer, Nodes):
+            columns = _map([(p.name, f"row.{p.name}", p.type) for p in layer.columns])
+            found.append((layer.name, f"UNWIND $rows AS row CREATE (:{layer.label} {columns})"))
+        else:
+            start = _map([(p.name, f"row.start_{p.name}", p.type) for p in layer.start.key])
+            end = _map([(p.name, f"row.end_{p.name}", p.type) for p in layer.end.key])
+            own = _map([(p.name, f"row.{p.name}", p.type) for p in layer.key + layer.properties])
+            found.append(
+                (
+                    layer.name,
+                    f"UNWIND $rows AS row MATCH (s:{layer.start.label} {start}) MATCH (e:{layer.end.label} {end}) "
+                    f"CREATE (s)-[:{layer.type} {own}]->(e)",
+                )
+            )
+    return found
+
+
+def bare(driver: neo4j.Driver, tables: dict[str, list[dict[str, Any]]], batch: int = 10_000) -> float:
+    """Seconds of the bare loop."""
+    started = time.monotonic()
+    with driver.session() as session:
+        for name, statement in bare_statements():
+            rows = tables[name]
+            for at in range(0, len(rows), batch):
+                session.execute_write(_create, statement, rows[at : at + batch])
+    return time.monotonic() - started
+
+
+def _create(transaction: neo4j.ManagedTransaction, statement: str, rows: list[dict[str, Any]]) -> None:
+    transaction.run(statement, rows=rows).consume()
+
+
+def wanted_rows(case: Path) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every layer, without what is empty."""
+    with store.scratch(case) as con:
+        build(con, case, "all")
+        tables = {}
+        for layer in LAYERS:
+            found = con.execute(f"SELECT * FROM want_{layer.name}")
+            names = [column[0] for column in found.description or []]
+            tables[layer.name] = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+        return tables
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--relationships", type=int, default=1_000_000)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--wipe", action="store_true", help="yes, delete what is in the database")
+    given = parser.parse_args()
+    where: Target = required()
+    if not given.wipe:
+        parser.error(f"everything in {where.uri} would be deleted: say --wipe")
+    driver = neo4j.GraphDatabase.driver(where.uri, auth=(where.user, where.password), notifications_min_severity="OFF")
+    with tempfile.TemporaryDirectory() as folder, driver:
+        case = made_case(Path(folder), given.relationships)
+        tables = wanted_rows(case)
+        total = sum(map(len, tables.values()))
+        clear(driver)
+        publish(made_case(Path(tempfile.mkdtemp(dir=folder)), 5_000), where, scope="all", replace=True)
+        for _ in range(given.rounds):
+            clear(driver)
+            seconds = bare(driver, tables)
+            print(f"bare UNWIND CREATE  {total:,} rows  {seconds:6.1f} s  {total / seconds:8,.0f} rows/s", flush=True)
+            clear(driver)
+            started = time.monotonic()
+            publish(case, where, scope="all", replace=True)
+            ours = time.monotonic() - started
+            print(f"publish --scope all {total:,} rows  {ours:6.1f} s  {total / ours:8,.0f} rows/s")
+            print(f"ratio {seconds / ours:.2f} (required 0.70)", flush=True)
+            started = time.monotonic()
+            publish(case, where, scope="all")
+            again = time.monotonic() - started
+            print(f"publish again, nothing changed  {again:6.1f} s  {total / again:8,.0f} rows/s", flush=True)
+
+
+if __name__ == "__main__":
+    main()
