@@ -4,6 +4,7 @@ The list is flat and resolved: `group:artifact[:classifier]:version sha256:diges
 resolved when it is fetched, so what runs is what was tried.
 """
 
+import errno
 import hashlib
 import shutil
 import tempfile
@@ -26,6 +27,7 @@ VERSION: Final = "5.26.12"
 _LIST: Final = Path(__file__).with_name(f"jars-{VERSION}.txt")
 _THREADS: Final = 8
 _TRIES: Final = 3
+_DISK: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS}
 _EXTRA: Final = "pip install 'account-linkage[neo4j-server]'"
 
 
@@ -239,9 +241,9 @@ def _fetch_one(jar: Jar, context: "MavenContext", counter: _Counter) -> None:
         except (Neo4jError, _Stopped):
             raise
         except Exception as exc:
-            # The downloader raises its own, requests' and assertions; some of them are OSError without a number.
-            if isinstance(exc, OSError) and isinstance(error := translate(exc), MachineError) and exc.errno:
-                raise error from None
+            # The downloader raises its own errors, assertions, and those of requests, which are OSError as well.
+            if isinstance(exc, OSError) and exc.errno in _DISK:
+                raise translate(exc, "downloading Neo4j") from None
             if artifact.cached_path:
                 artifact.cached_path.unlink(missing_ok=True)
             if attempt == _TRIES:
@@ -249,3 +251,4 @@ def _fetch_one(jar: Jar, context: "MavenContext", counter: _Counter) -> None:
                     f"{jar.name} could not be downloaded ({type(exc).__name__}).",
                     "Check the network and run again: what was fetched is kept.",
                 ) from None
+            counter.stop.wait(attempt)

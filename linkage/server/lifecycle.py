@@ -8,16 +8,17 @@
 """
 
 import json
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from linkage.errors import LinkageError, Neo4jError, UsageError
 from linkage.server import config, java, password, ports, process
-from linkage.server.jars import VERSION, Progress, fetch
+from linkage.server.jars import VERSION, Progress, fetch, folder, missing
 from linkage.server.places import Layout, locked, write
 
 Tell = Callable[[Progress], None]
@@ -27,6 +28,7 @@ STARTS: Final = 3
 PATIENCE: Final = 180.0
 """Seconds until a server that does not answer is given up; a loaded machine takes 30."""
 _STOP_PATIENCE: Final = 60.0
+_LINES: Final = 15
 _BUSY: Final = ("Address already in use", "BindException", "PortBindException")
 
 
@@ -55,6 +57,29 @@ class Server:
     web: Path
     version: str
     java: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    """What there is in a home.
+
+    Attributes:
+        state: running, starting or stopped.
+        server: the one that is running.
+        home: its folder.
+        cache: where its jars lie.
+        log: its own log.
+        has_data: whether it was started before.
+        to_download: bytes that the next `up` downloads.
+    """
+
+    state: Literal["running", "starting", "stopped"]
+    server: Server | None
+    home: Path
+    cache: Path
+    log: Path
+    has_data: bool
+    to_download: int
 
 
 @dataclass(frozen=True)
@@ -120,6 +145,22 @@ def up(
         return _start(layout, bolt_port, http_port, heap, tell)
 
 
+def status(home: Path | None = None) -> Status:
+    """Whether the server of `home` is up, and where its files are."""
+    layout = Layout.of(home)
+    state = _alive(layout)
+    up = state is not None and ports.connects(state.bolt_port)
+    return Status(
+        state="running" if up else "starting" if state else "stopped",
+        server=_server(layout, state) if state and up else None,
+        home=layout.home,
+        cache=folder().parent,
+        log=layout.log,
+        has_data=(layout.data / "databases").exists(),
+        to_download=sum(jar.size for jar in missing()),
+    )
+
+
 def down(home: Path | None = None) -> bool:
     """Stop the server of `home`; its data stay. False if there was none.
 
@@ -142,6 +183,21 @@ def log_tail(home: Path | None = None, lines: int = 50) -> list[str]:
     layout = Layout.of(home)
     said = _read(layout.log, 0).splitlines() or _read(layout.console, 0).splitlines()
     return said[-lines:]
+
+
+def follow_log(home: Path | None = None) -> Iterator[str]:
+    """The lines that the server adds to its log from now on; without end."""
+    layout = Layout.of(home)
+    offset, rest = _size(layout.log), b""
+    while True:
+        if _size(layout.log) < offset:
+            # A new log was begun.
+            offset, rest = 0, b""
+        added = _bytes(layout.log, offset)
+        offset += len(added)
+        *lines, rest = (rest + added).split(b"\n")
+        yield from (line.decode("utf-8", "replace") for line in lines)
+        time.sleep(0.3)
 
 
 def _as_asked(server: Server, bolt_port: int | None, http_port: int | None) -> Server:
@@ -211,24 +267,27 @@ def _wait(layout: Layout, state: _State, offset: int) -> None:
             return
         time.sleep(0.1)
     raise Neo4jError(
-        f"The server did not answer within {PATIENCE:.0f} seconds.{_quoted(layout, offset)}",
-        "Run again on a calmer machine; its log: linkage neo4j logs",
+        f"The server did not answer within {PATIENCE:.0f} seconds, and was stopped.",
+        "Run again when the machine has less to do; its whole log: linkage neo4j logs -n 500",
+        _said(layout, offset)[-_LINES:],
     )
 
 
 def _failed(layout: Layout, offset: int) -> Exception:
-    said = _read(layout.log, offset) + _read(layout.console, 0)
-    if any(word in said for word in _BUSY):
+    said = _said(layout, offset)
+    if any(word in line for line in said for word in _BUSY):
         return _PortTaken()
     return Neo4jError(
-        f"The server ended while it was starting.{_quoted(layout, offset)}", "Its whole log: linkage neo4j logs -n 500"
+        f"The server ended while it was starting{', and said:' if said else ' and said nothing.'}",
+        "Its whole log: linkage neo4j logs -n 500",
+        said[-_LINES:],
     )
 
 
-def _quoted(layout: Layout, offset: int) -> str:
-    """The end of what the server said since `offset`, for a message."""
-    lines = [line for line in (_read(layout.log, offset) + _read(layout.console, 0)).splitlines() if line.strip()]
-    return f" It said:\n{chr(10).join(lines[-15:])}" if lines else " It said nothing."
+def _said(layout: Layout, offset: int) -> tuple[str, ...]:
+    """What the server and Java said since its log was `offset` bytes long, without the places in its own code."""
+    lines = (_read(layout.log, offset) + _read(layout.console, 0)).splitlines()
+    return tuple(line for line in lines if line.strip() and not re.match(r"\s+(at |\.\.\. \d+ more)", line))
 
 
 def _size(path: Path) -> int:
@@ -239,13 +298,17 @@ def _size(path: Path) -> int:
 
 
 def _read(path: Path, offset: int) -> str:
+    return _bytes(path, offset).decode("utf-8", "replace")
+
+
+def _bytes(path: Path, offset: int) -> bytes:
     try:
         with path.open("rb") as file:
             # A log that is shorter than it was has been begun anew.
             file.seek(offset if offset <= _size(path) else 0)
-            return file.read().decode("utf-8", "replace")
+            return file.read()
     except OSError:
-        return ""
+        return b""
 
 
 def _remember(layout: Layout, state: _State) -> None:

@@ -15,8 +15,8 @@ from linkage.errors import MachineError, UsageError, translate
 HOME: Final = "LINKAGE_NEO4J_HOME"
 CACHE: Final = "LINKAGE_NEO4J_CACHE"
 
-# A classpath is split at colons, and the configuration reads the others as its own syntax.
-_REFUSED: Final = ':"\\$,*\n\r'
+# A classpath is split at colons; the others are syntax where Java or the server reads a path.
+_REFUSED: Final = ':"\\\n\r'
 
 
 def home() -> Path:
