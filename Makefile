@@ -36,7 +36,7 @@ lint: .venv/made-test
 	$(BIN)/mypy
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py

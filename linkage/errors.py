@@ -41,14 +41,16 @@ class LinkageError(Exception):
     Args:
         message: one sentence: what, where, which value.
         hint: the next command to type, or what to change; may be empty.
+        details: lines to show below the message, such as the end of a log.
     """
 
     exit_code: ExitCode = ExitCode.INTERNAL
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", details: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.details = details
 
 
 class UsageError(LinkageError):

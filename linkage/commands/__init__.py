@@ -73,6 +73,8 @@ def run(argv: list[str] | None = None) -> int:
                 raise
             error: LinkageError = translate(exc)
             fail(f"Error: {error.message}")
+            for line in error.details:
+                fail(f"  {line}")
             if error.hint:
                 fail(f"Hint: {error.hint}")
             return error.exit_code
