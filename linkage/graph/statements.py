@@ -144,8 +144,8 @@ def remove_doubles(layer: Relationships) -> str:
     """Of relationships that are there more than once all but one go."""
     key = _map(layer.key, _items(layer, len(layer.key), 0), f"{MARK}: true")
     return (
-        f"{_group(layer)} MATCH (s)-[x:{layer.type} {key}]->(e) WITH s, e, k, collect(x) AS all "
-        "FOREACH (x IN all[1..] | DELETE x) RETURN sum(size(all) - 1), 0"
+        f"{_group(layer)} MATCH (s)-[x:{layer.type} {key}]->(e) WITH s, e, k, collect(x) AS same "
+        "FOREACH (x IN same[1..] | DELETE x) RETURN sum(size(same) - 1), 0"
     )
 
 
