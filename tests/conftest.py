@@ -9,6 +9,9 @@ import pytest
 from linkage.detect import detect
 from linkage.ingest import ingest
 from linkage.sample import FOLDER
+from tests.neo4j_server import neo4j_cache, neo4j_server
+
+__all__ = ["neo4j_cache", "neo4j_server"]
 
 
 @pytest.fixture(autouse=True)

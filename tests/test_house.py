@@ -16,6 +16,7 @@ import pytest
 import linkage
 from linkage import errors, resources
 from linkage.commands import COMMANDS
+from linkage.commands.neo4j import COMMANDS as NEO4J_COMMANDS
 from linkage.errors import CaseBusyError, ExitCode, LinkageError, MachineError, NotFoundError, translate
 from linkage.model import BUILT_IN_KINDS
 from linkage.rings.score import FACTORS
@@ -172,8 +173,10 @@ def test_docs_name_what_there_is() -> None:
     for page in pages:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), (page.name, target)
-        for command in re.findall(r"`linkage ([a-z][a-z-]*)", page.read_text()):
+        for command in re.findall(r"`linkage ([a-z][a-z0-9-]*)", page.read_text()):
             assert command in COMMANDS, (page.name, command)
+        for command in re.findall(r"`linkage neo4j ([a-z][a-z0-9-]*)", page.read_text()):
+            assert command in NEO4J_COMMANDS, (page.name, command)
 
 
 # Errors.
@@ -223,12 +226,5 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
 
     with tarfile.open(build("sdist", ROOT)) as archive:
         files = {name.partition("/")[2] for name in archive.getnames()}
-    assert {
-        "cli.py",
-        "Makefile",
-        "compose.yaml",
-        "README.md",
-        "LICENSE",
-        "graph_schema/README.md",
-        "tests/test_house.py",
-    } <= files
+    assert {"cli.py", "Makefile", "README.md", "LICENSE", "graph_schema/README.md", "tests/test_house.py"} <= files
+    assert "compose.yaml" in files

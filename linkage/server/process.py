@@ -52,7 +52,7 @@ def _from_proc(pid: int) -> Process | None:
 def _from_ps(pid: int) -> Process | None:
     try:
         done = subprocess.run(
-            ["ps", "-ww", "-o", "stat=,lstart=,command=", "-p", str(pid)],
+            ["ps", "-ww", "-o", "stat=", "-o", "lstart=", "-o", "command=", "-p", str(pid)],
             capture_output=True, text=True, errors="replace", timeout=10, check=False,
             env={**os.environ, "LC_ALL": "C"},
         )  # fmt: skip
