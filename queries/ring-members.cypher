@@ -11,7 +11,7 @@ WITH r, a, m ORDER BY m.confidence DESC, a.account_id LIMIT $limit
 CALL (r, a) {
   MATCH (a)-[s]->(i:Identifier)
   WHERE EXISTS { (i)<-[:HOLDS]-(:Bundle {ring_id: r.ring_id}) }
-  WITH i, s ORDER BY s.bits DESC, i.key
+  WITH i, s ORDER BY coalesce(s.bits, 0.0) DESC, i.key
   RETURN collect(DISTINCT i.kind) AS kinds, count(i) AS ties, collect(i.kind + ' ' + i.label)[..5] AS identifiers
 }
 RETURN a.account_id AS account, m.tier AS tier, m.confidence AS confidence, a.status AS status,
