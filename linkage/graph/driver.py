@@ -104,6 +104,34 @@ def _password() -> str:
     return os.environ.get("LINKAGE_NEO4J_PASSWORD", "")
 
 
+@dataclass(frozen=True)
+class Node:
+    """A node of a drawing."""
+
+    id: str
+    labels: tuple[str, ...]
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """A relationship of a drawing; `start` and `end` are ids of nodes."""
+
+    id: str
+    type: str
+    start: str
+    end: str
+    properties: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """The nodes and relationships of an answer, each once."""
+
+    nodes: tuple[Node, ...]
+    relationships: tuple[Relationship, ...]
+
+
 class Graph:
     """An open connection to one database."""
 
@@ -133,6 +161,26 @@ class Graph:
             result = transaction.run(cypher, dict(parameters))
             columns = list(result.keys())
             return columns, [{key: plain(record[key]) for key in columns} for record in result]
+
+    def drawing(
+        self, cypher: str, parameters: Mapping[str, Any], *, seconds: float | None = None
+    ) -> tuple[list[str], Drawing]:
+        """Column names of a query that is only allowed to read, and the nodes and relationships that it returns."""
+        with (
+            _mapped(self.target),
+            self._session(neo4j.READ_ACCESS) as session,
+            session.begin_transaction(timeout=seconds) as transaction,
+        ):
+            result = transaction.run(cypher, dict(parameters))
+            columns = list(result.keys())
+            found = result.graph()
+            nodes = tuple(Node(n.element_id, tuple(sorted(n.labels)), plain(n)) for n in found.nodes)
+            ties = []
+            for tie in found.relationships:
+                start, end = tie.nodes
+                if start is not None and end is not None:
+                    ties.append(Relationship(tie.element_id, tie.type, start.element_id, end.element_id, plain(tie)))
+            return columns, Drawing(nodes, tuple(ties))
 
     def one(self, cypher: str, **parameters: Any) -> tuple[Any, ...]:
         """The first row of a read query, or ()."""
