@@ -123,6 +123,11 @@ def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[
     return [Decision(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
 
 
+def newest(con: duckdb.DuckDBPyConnection) -> int:
+    """Number of the newest decision in an open case, 0 if there is none."""
+    return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
+
+
 def _latest(con: duckdb.DuckDBPyConnection) -> dict[str, Decision]:
     return {decision.ring_id: decision for decision in of_ring(con)}
 

@@ -145,7 +145,8 @@ def _case(con: duckdb.DuckDBPyConnection, wanted: Wanted, folder: Path) -> Part:
     _write(
         con,
         f"""SELECT '{wanted.case_id}' AS ":ID(case)", '{wanted.case_id}' AS "id:string", {wanted.run} AS "run:long",
-        {wanted.command} AS "command:long", '{wanted.scope}' AS "scope:string", {wanted.nodes} AS "nodes:long",
+        {wanted.command} AS "command:long", {wanted.decision} AS "decisions:long",
+        '{wanted.scope}' AS "scope:string", {wanted.nodes} AS "nodes:long",
         {wanted.relationships} AS "relationships:long", false AS "complete:boolean",
         '{now}' AS "published_at:datetime" """,
         folder / "nodes-case.parquet",

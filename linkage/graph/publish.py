@@ -292,6 +292,7 @@ def _finish(graph: Graph, wanted: Wanted, *, changed: bool) -> None:
     facts = {
         "run": wanted.run,
         "command": wanted.command,
+        "decisions": wanted.decision,
         "scope": wanted.scope,
         "nodes": wanted.nodes,
         "relationships": wanted.relationships,

@@ -152,6 +152,7 @@ class Wanted:
         case_id: whose graph it is.
         run: number of the newest run, 0 if there is none.
         command: number of the newest ingest.
+        decision: number of the newest decision.
         scope: `rings` or `all`.
         counts: rows of each layer, by its name.
     """
@@ -159,6 +160,7 @@ class Wanted:
     case_id: str
     run: int
     command: int
+    decision: int
     scope: str
     counts: dict[str, int]
 
@@ -194,7 +196,7 @@ def build(con: duckdb.DuckDBPyConnection, case: Path, scope: Scope = "auto") -> 
         con.execute(_FROM_RUN if fresh else _FROM_TABLES)
         con.execute(_BASE)
         case_id = _meta(con, "case_id")
-        run, command = _newest(con)
+        run, command, decision = _newest(con)
     con.execute(_NO_TIES)
     if scope == "auto":
         (total,) = con.execute(
@@ -207,7 +209,7 @@ def build(con: duckdb.DuckDBPyConnection, case: Path, scope: Scope = "auto") -> 
     con.execute(_NODES)
     con.execute(_RELATIONSHIPS)
     _split_sightings(con)
-    return Wanted(case_id, run, command, scope, {layer.name: _count(con, layer) for layer in LAYERS})
+    return Wanted(case_id, run, command, decision, scope, {layer.name: _count(con, layer) for layer in LAYERS})
 
 
 def run_is_fresh(case: Path) -> bool:
@@ -225,11 +227,12 @@ def _meta(con: duckdb.DuckDBPyConnection, key: str) -> str:
     return str(row[0]) if row else ""
 
 
-def _newest(con: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+def _newest(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
     (row,) = con.execute(
-        "SELECT coalesce((SELECT max(run) FROM kase.runs), 0), coalesce((SELECT max(command) FROM kase.commands), 0)"
+        "SELECT coalesce((SELECT max(run) FROM kase.runs), 0), coalesce((SELECT max(command) FROM kase.commands), 0), "
+        "coalesce((SELECT max(decision) FROM kase.decisions), 0)"
     ).fetchall()
-    return int(row[0]), int(row[1])
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def _name_kinds(con: duckdb.DuckDBPyConnection) -> None:
