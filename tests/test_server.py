@@ -218,6 +218,17 @@ def test_a_start_that_was_killed_is_found_again(own_home: Path) -> None:
     assert process.look(pid)
     assert server.status(own_home).state == "starting"
     assert server.up(own_home).pid == pid
+    # A crash: the next start is a new process, with the same data.
+    os.kill(pid, signal.SIGKILL)
+    while process.look(pid):
+        time.sleep(0.01)
+    assert server.running(own_home) is None
+    second = begin("up")
+    while pid_on_file(own_home) == pid:
+        time.sleep(0.05)
+    second.kill()
+    second.communicate()
+    pid = pid_on_file(own_home)
     assert server.down(own_home)
     assert process.look(pid) is None
 

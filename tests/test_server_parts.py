@@ -314,6 +314,25 @@ def test_the_server_gets_no_secrets_and_no_options() -> None:
     assert config.environment(given) == {"PATH": "/bin", "LC_ALL": "C.UTF-8"}
 
 
+def test_the_style_is_served_where_there_is_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    layout = Layout(tmp_path / "home")
+    layout.make()
+    bundled = tmp_path / "bundled"
+    bundled.mkdir()
+    monkeypatch.setattr("linkage.resources.folder", lambda _: bundled)
+    config._own_files(layout)
+    alone = "browser.post_connect_cmd=play http://localhost:2/browser/linkage/ring.html"
+    assert alone in config.conf(layout, 1, 2).splitlines()
+    for text in ("node { color: red; }", "node { color: blue; }"):
+        (bundled / "style.grass").write_text(text)
+        (layout.web / "browser" / "linkage" / "ring.html").write_text("the ring that was opened")
+        config._own_files(layout)
+        assert (layout.web / "browser" / "linkage" / "linkage.grass").read_text() == text
+    style = "style http://localhost:2/browser/linkage/linkage.grass"
+    assert alone.replace("=", f"={style}; ") in config.conf(layout, 1, 2).splitlines()
+    assert (layout.web / "browser" / "linkage" / "ring.html").read_text() == "the ring that was opened"
+
+
 @pytest.mark.parametrize("heap", ["", "1", "0g", "1t", "1g -version", "-1g", "９g"])
 def test_heaps_that_are_none(heap: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is no size"):

@@ -139,8 +139,13 @@ def up(
         state = _alive(layout)
         if state is not None:
             tell(Progress("Waiting for Neo4j, which is starting"))
-            _wait(layout, state, 0)
-            return _as_asked(_server(layout, state), bolt_port, http_port)
+            try:
+                _wait(layout, state, 0)
+                return _as_asked(_server(layout, state), bolt_port, http_port)
+            except (Neo4jError, _PortTaken):
+                # One that ended by itself is in nobody's way; one that hangs must be stopped by a person.
+                if process.same(state.process):
+                    raise
         _forget(layout)
         return _start(layout, bolt_port, http_port, heap, tell)
 
@@ -267,8 +272,8 @@ def _wait(layout: Layout, state: _State, offset: int) -> None:
             return
         time.sleep(0.1)
     raise Neo4jError(
-        f"The server did not answer within {PATIENCE:.0f} seconds, and was stopped.",
-        "Run again when the machine has less to do; its whole log: linkage neo4j logs -n 500",
+        f"The server did not answer within {PATIENCE:.0f} seconds.",
+        "Stop what is left of it, and run again when the machine has less to do: linkage neo4j down",
         _said(layout, offset)[-_LINES:],
     )
 
