@@ -14,7 +14,7 @@ MATCH (i)<-[s]-(a:Account)
 // An address and its network are one kind of evidence.
 WITH r, a, CASE i.kind WHEN 'ip_net' THEN 'ip' WHEN 'email_domain' THEN 'email' WHEN 'burst' THEN 'prompt' ELSE i.kind END AS kind,
   max(coalesce(s.bits, 0.0)) AS bits, collect(i.label) AS labels
-WITH r, a, sum(bits) AS bits, collect(kind) AS kinds, reduce(all = [], some IN collect(labels[..5]) | all + some) AS labels
+WITH r, a, sum(bits) AS bits, collect(kind) AS kinds, reduce(so_far = [], few IN collect(labels[..5]) | so_far + few) AS labels
 WHERE NOT EXISTS { (a)-[:MEMBER_OF]->(r) }
 WITH r, a, bits, kinds, labels ORDER BY size(kinds) DESC, bits DESC, a.account_id LIMIT $limit
 RETURN a.account_id AS account, bits, kinds, labels[..5] AS identifiers, a.status AS status, a.created_at AS created_at,

@@ -83,8 +83,8 @@ WITH bundles, tied, holds, ids, nets,
     CASE WHEN s.left > size(c.adds)
       THEN {left: s.left - size(c.adds) - 1, took: s.took + [c]} ELSE s END).took AS beside
 WITH tied, holds, nets, inside + beside AS shown, [c IN inside + beside | c.a] AS accounts
-WITH tied + holds + nets + reduce(all = [], c IN shown |
-    all + [x IN c.adds WHERE type(x) <> 'LINKED' OR endNode(x) IN accounts]) AS ties
+WITH tied + holds + nets + reduce(so_far = [], c IN shown |
+    so_far + [x IN c.adds WHERE type(x) <> 'LINKED' OR endNode(x) IN accounts]) AS ties
 UNWIND ties AS tie
 RETURN startNode(tie) AS source, tie, endNode(tie) AS target
 LIMIT 300

@@ -14,6 +14,9 @@ CALL (a, b) {
   WHERE all(n IN nodes(path) WHERE n:Account OR (n:Identifier AND n.hub IS NULL))
   RETURN path LIMIT 100
 }
-WITH path ORDER BY reduce(bits = 0.0, tie IN relationships(path) | bits + coalesce(tie.bits, 0.0)) DESC
+WITH path ORDER BY reduce(bits = 0.0, tie IN relationships(path) | bits + coalesce(tie.bits, 0.0)) DESC LIMIT 12
+// The longer they are, the fewer are drawn: Browser draws every relationship between nodes that it shows.
+WITH collect(path) AS paths
+UNWIND paths[..CASE WHEN length(paths[0]) <= 2 THEN 12 WHEN length(paths[0]) <= 4 THEN 5 ELSE 3 END] AS path
 RETURN path
 LIMIT 12
