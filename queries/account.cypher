@@ -4,8 +4,8 @@
 // param: account account required "the account's id"
 // returns: source, tie, target
 // mode: graph
-// false_positives: Everybody behind one router or in one household is drawn. Of many sharers a few are shown, and none of
-//   a damped identifier.
+// false_positives: Everybody behind one router or in one household is drawn. Of many sharers a few are shown, and
+//   none of a damped identifier.
 MATCH (a:Account {account_id: $account})
 CALL (a) {
   MATCH (a)-[s]->(i:Identifier)

@@ -1,6 +1,7 @@
 // id: links
 // title: The picture of a ring's direct links
-// answers: Which members were linked to one another directly, e.g. by referral: who brought whom, the earliest first.
+// answers: Which members were linked to one another directly, e.g. by referral: who brought whom, the earliest
+//   first.
 // param: ring ring required "the ring: its id, the beginning of it, or its rank"
 // returns: source, tie, target
 // mode: graph

@@ -5,7 +5,8 @@
 // param: limit integer 1..1000 = 100 "at most so many members, the surest first"
 // returns: account, tier, confidence, status, created_at, exchanges, kinds, ties, identifiers
 // mode: table
-// false_positives: Who lives with a member, or whose card was stolen, can be a member too: look at kinds and confidence.
+// false_positives: Who lives with a member, or whose card was stolen, can be a member too: look at kinds and
+//   confidence.
 MATCH (a:Account)-[m:MEMBER_OF]->(r:Ring {ring_id: $ring})
 WITH r, a, m ORDER BY m.confidence DESC, a.account_id LIMIT $limit
 CALL (r, a) {

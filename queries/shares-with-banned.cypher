@@ -6,8 +6,8 @@
 // param: limit integer 1..1000 = 100 "at most so many pairs"
 // returns: account, banned_account, bits, kinds, identifiers, created_at, banned_at, ring
 // mode: table
-// false_positives: Housemates and colleagues of a banned person share address and device too. Identifiers of more than 100
-//   accounts and damped ones are not looked at.
+// false_positives: Housemates and colleagues of a banned person share address and device too. Identifiers of more
+//   than 100 accounts and damped ones are not looked at.
 MATCH (b:Account)
 WHERE b.banned_at IS NOT NULL OR toLower(b.status) IN ['banned', 'suspended']
 WITH b ORDER BY b.banned_at IS NULL, b.banned_at DESC, b.account_id LIMIT $banned
@@ -16,7 +16,8 @@ WHERE i.hub IS NULL AND i.accounts <= 100
 MATCH (i)<-[s]-(a:Account)
 WHERE a <> b AND a.banned_at IS NULL AND NOT toLower(coalesce(a.status, '')) IN ['banned', 'suspended']
 // An address and its network are one kind of evidence.
-WITH a, b, CASE i.kind WHEN 'ip_net' THEN 'ip' WHEN 'email_domain' THEN 'email' WHEN 'burst' THEN 'prompt' ELSE i.kind END AS kind,
+WITH a, b, CASE i.kind
+    WHEN 'ip_net' THEN 'ip' WHEN 'email_domain' THEN 'email' WHEN 'burst' THEN 'prompt' ELSE i.kind END AS kind,
   max(coalesce(s.bits, 0.0)) AS bits, head(collect(i.label)) AS label
 WITH a, b, sum(bits) AS bits, collect(kind) AS kinds, collect(label) AS labels
 WHERE size(kinds) >= $kinds

@@ -1,12 +1,13 @@
 // id: why-linked
 // title: Why two accounts are linked: the shortest paths of evidence between them
-// answers: Through which shared identifiers, accounts and links the two are tied, in at most six steps, strongest first.
+// answers: Through which shared identifiers, accounts and links the two are tied, in at most six steps, strongest
+//   first.
 // param: account account required "one account's id"
 // param: other account required "the other account's id"
 // returns: path
 // mode: graph
-// false_positives: A chain over other accounts ties nobody by itself, and two members of one ring may be tied by many weak
-//   values that no single path shows. Damped identifiers are never part of a path.
+// false_positives: A chain over other accounts ties nobody by itself, and two members of one ring may be tied by
+//   many weak values that no single path shows. Damped identifiers are never part of a path.
 MATCH (a:Account {account_id: $account}), (b:Account {account_id: $other})
 WHERE a <> b
 CALL (a, b) {

@@ -119,8 +119,11 @@ def _ring(graph: Graph, rank: int, ring: str, members: Sequence[str], shared: Ma
         [[name, 1 - at / (2 * len(members))] for at, name in enumerate(members)],
         ring=ring,
     )
-    held = [[kind, value, len(who & inside), len(who - inside)] for (kind, value), who in shared.items()]
-    held = [row for row in held if row[2] > 1]
+    held = [
+        (kind, value, len(who & inside), len(who - inside))
+        for (kind, value), who in shared.items()
+        if len(who & inside) > 1
+    ]
     for kind in sorted({row[0] for row in held}):
         rows = [row for row in held if row[0] == kind]
         graph.write(
