@@ -2,13 +2,14 @@
 // title: Outsiders one step away from a ring, the closest first
 // answers: Which accounts that are no members have identifiers that tie the ring, and how much that weighs.
 // param: ring ring required "the ring: its id, the beginning of it, or its rank"
+// param: kinds list optional "only through these kinds, e.g. payment,device"
 // param: limit integer 1..1000 = 50 "at most so many accounts"
 // returns: account, bits, kinds, identifiers, status, created_at, other_ring, bystander
 // mode: table
 // false_positives: Victims of a stolen card, neighbours on one network and customers of one shop: most outsiders
 //   are innocent. A mirror of scope rings holds at most 20 outsiders of each identifier.
 MATCH (r:Ring {ring_id: $ring})-[:TIED_BY]->(:Bundle)-[h:HOLDS]->(i:Identifier)
-WHERE h.outsiders > 0 AND i.hub IS NULL
+WHERE h.outsiders > 0 AND i.hub IS NULL AND ($kinds IS NULL OR i.kind IN $kinds)
 WITH r, i ORDER BY coalesce(i.bits, 0.0) DESC, i.kind, i.key LIMIT 5000
 MATCH (i)<-[s]-(a:Account)
 // An address and its network are one kind of evidence.

@@ -207,7 +207,7 @@ def test_parameters_are_checked() -> None:
         bind(asked, {})
     with pytest.raises(UsageError, match="no parameter rang"):
         bind(asked, {"rang": "1"})
-    assert bind(asked, {"ring": "R1"}) == {"ring": "R1", "limit": 100}
+    assert bind(asked, {"ring": "R1"}) == {"ring": "R1", "confidence": 0.0, "limit": 100}
     with pytest.raises(NotFoundError, match="no query rong") as caught:
         question("rong")
     assert caught.value.hint == "Did you mean: linkage query ring"
@@ -387,6 +387,7 @@ def test_ring_members_with_their_ties(graph: Graph) -> None:
         ("a", ["payment"], 1),
         ("b", ["payment"], 1),
     ]
+    assert [row["account"] for row in answers(graph, "ring-members", ring="R1", confidence="0.9")] == ["a"]
 
 
 def test_why_linked_takes_the_shortest_way_and_no_hub(graph: Graph) -> None:
@@ -434,6 +435,7 @@ def test_outsiders_are_ranked_and_hubs_bring_none(graph: Graph) -> None:
     assert [(row["account"], row["bits"], row["other_ring"], row["bystander"]) for row in rows] == [
         ("o", 10.0, None, "shares one value"), ("p", 5.0, "R2", None),
     ]  # fmt: skip
+    assert [row["account"] for row in answers(graph, "outsiders", ring="R1", kinds="ip,device")] == ["o"]
     assert [row["account"] for row in answers(graph, "bystanders", ring="R1")] == ["o"]
     assert answers(graph, "bystanders", ring="R2") == []
 
@@ -448,7 +450,7 @@ def test_an_address_and_its_network_are_one_kind(graph: Graph) -> None:
     assert [(row["account"], row["banned_account"], sorted(row["kinds"])) for row in rows] == [
         ("a", "bad", ["ip", "payment"]),
     ]  # fmt: skip
-    assert {row["account"] for row in answers(graph, "shares-with-banned", kinds="1")} == {"a", "b"}
+    assert {row["account"] for row in answers(graph, "shares-with-banned", least="1")} == {"a", "b"}
 
 
 def test_worth_blocking_names_whom_it_hits(graph: Graph) -> None:
@@ -522,6 +524,7 @@ def test_new_in_confirmed(graph: Graph) -> None:
 def test_still_active(graph: Graph) -> None:
     draw(graph, accounts={"a": {"status": "banned"}}, rings={"R1": ["a", "b"], "R2": ["c"]})
     assert [row["account"] for row in answers(graph, "still-active")] == ["b"]
+    assert answers(graph, "still-active", confidence="0.9") == []
     assert answers(graph, "still-active", ring="R2") == []
 
 
@@ -738,6 +741,10 @@ def test_the_command_asks(graph: Graph, capsys: pytest.CaptureFixture[str]) -> N
     assert '"account": "o"' in capsys.readouterr().out
     assert run(["query", "hubs"]) == 0
     assert "Nothing is found." in capsys.readouterr().err
+    wipe(graph)
+    assert run(["query", "hubs"]) == 0
+    assert "linkage neo4j publish" in capsys.readouterr().err
+    draw(graph, rings={"R1": ["a"]})
     assert run(["query", "ring", "--param", "ring=1", "--show"]) == 0
     assert "{ring_id: 'R1'}" in capsys.readouterr().out
 
