@@ -4,13 +4,13 @@
 // param: account account required "the account's id"
 // returns: source, tie, target
 // mode: graph
-// false_positives: Everybody behind one router or in one household is drawn. Of many sharers a few are shown, and none of
-//   a damped identifier.
+// false_positives: Everybody behind one router or in one household is drawn. Of many sharers a few are shown, and
+//   none of a damped identifier.
 MATCH (a:Account {account_id: $account})
 CALL (a) {
   MATCH (a)-[s]->(i:Identifier)
-  WITH s, i ORDER BY i.hub IS NOT NULL, coalesce(s.bits, 0.0) DESC, i.accounts, i.key LIMIT 14
-  RETURN collect(s) AS mine, collect(i) AS ids
+  WITH s, i ORDER BY i.hub IS NOT NULL, coalesce(s.bits, 0.0) DESC, i.accounts, i.key LIMIT 8
+  RETURN collect(i) AS ids
 }
 // For each identifier up to three others out of 500, those who share most of these identifiers first.
 CALL (a, ids) {
@@ -21,20 +21,20 @@ CALL (a, ids) {
     WHERE o <> a
     RETURN o
   }
-  WITH o, count(*) AS shared ORDER BY shared DESC, o.account_id LIMIT 12
+  WITH o, count(*) AS shared ORDER BY shared DESC, o.account_id LIMIT 8
   RETURN collect(o) AS others
 }
 CALL (a) {
-  MATCH (a)-[m:MEMBER_OF|BYSTANDER_OF]->(r:Ring)
-  WITH m, r ORDER BY r.rank, r.ring_id LIMIT 3
-  RETURN collect(m) AS belongs, collect(r) AS rings
+  MATCH (a)-[:MEMBER_OF|BYSTANDER_OF]->(r:Ring)
+  WITH r ORDER BY r.rank, r.ring_id LIMIT 2
+  RETURN collect(DISTINCT r) AS rings
 }
 CALL (a) {
   MATCH (a)-[l:LINKED]-(o:Account)
-  WITH l, o ORDER BY o.account_id, l.kind LIMIT 8
+  WITH l, o ORDER BY o.account_id, l.kind LIMIT 3
   RETURN collect(DISTINCT o) AS linked
 }
-WITH a, mine, ids, belongs, rings, others + [o IN linked WHERE o <> a AND NOT o IN others] AS others
+WITH ids, rings, a, others + [o IN linked WHERE o <> a AND NOT o IN others] AS others
 WITH [a] + others + ids + rings AS shown
 CALL (shown) {
   UNWIND shown AS source
@@ -46,4 +46,4 @@ CALL (shown) {
 RETURN source, tie, target
 ORDER BY CASE WHEN source.account_id = $account OR target.account_id = $account THEN 0 ELSE 1 END, type(tie),
   source.account_id, target.key
-LIMIT 260
+LIMIT 290

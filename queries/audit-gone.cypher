@@ -4,7 +4,8 @@
 // param: limit integer 1..1000 = 100 "at most so many rows"
 // returns: node, name, attached
 // mode: audit
-// false_positives: They are no fault: a person's notes hang on them. Delete what you attached, and publish deletes the node.
+// false_positives: They are no fault: a person's notes hang on them. Delete what you attached, and publish deletes
+//   the node.
 MATCH (n:Account|Identifier|Ring|Bundle)
 WHERE n.gone
 WITH n LIMIT 10000

@@ -5,8 +5,8 @@
 // param: limit integer 1..1000 = 50 "at most so many, the widest first"
 // returns: kind, label, accounts, bits, rings, damped
 // mode: table
-// false_positives: A damped identifier can still be an attacker's own (a proxy of theirs): damping says that sharing it
-//   proves nothing, and not that it is innocent.
+// false_positives: A damped identifier can still be an attacker's own (a proxy of theirs): damping says that
+//   sharing it proves nothing, and not that it is innocent.
 MATCH (i:Identifier {hub: true})
 WHERE i.gone IS NULL AND ($kind IS NULL OR i.kind = $kind)
 WITH i ORDER BY i.accounts DESC, i.kind, i.key LIMIT $limit

@@ -4,10 +4,11 @@
 // param: limit integer 1..1000 = 50 "at most so many accounts"
 // returns: account, created_at, status, attached, ring, confidence, bits
 // mode: table
-// false_positives: Bystanders and outsiders touch the ring and may be its victims. The confirmation was of the ring as it was
-//   then, not of who joined since.
+// false_positives: Bystanders and outsiders touch the ring and may be its victims. The confirmation was of the ring
+//   as it was then, not of who joined since.
 MATCH (r:Ring)
-WHERE r.gone IS NULL AND (r.review = 'confirm' OR (r.status = 'confirmed' AND coalesce(r.review, 'confirm') = 'confirm'))
+WHERE r.gone IS NULL
+  AND (r.review = 'confirm' OR (r.status = 'confirmed' AND coalesce(r.review, 'confirm') = 'confirm'))
 WITH r ORDER BY r.rank LIMIT 200
 CALL (r) {
   MATCH (a:Account)-[m:MEMBER_OF]->(r)
@@ -26,7 +27,7 @@ UNION ALL
 }
 WITH r, a, attached, confidence, bits
 WHERE a.created_at IS NOT NULL
-RETURN a.account_id AS account, a.created_at AS created_at, a.status AS status, attached, r.ring_id AS ring, confidence,
-  bits
+RETURN a.account_id AS account, a.created_at AS created_at, a.status AS status, attached,
+  r.ring_id AS ring, confidence, bits
 ORDER BY created_at DESC, account, ring
 LIMIT $limit

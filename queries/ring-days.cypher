@@ -14,9 +14,9 @@ UNWIND [
   {at: a.banned_at, event: 3}
 ] AS one
 WITH one WHERE one.at IS NOT NULL
-WITH date.truncate('day', one.at) AS date, one.event AS event, count(*) AS many
-WITH date, collect([event, many]) AS counts
-RETURN toString(date) AS day,
+WITH date.truncate('day', one.at) AS on_day, one.event AS event, count(*) AS many
+WITH on_day, collect([event, many]) AS counts
+RETURN toString(on_day) AS day,
   reduce(n = 0, c IN counts | n + CASE WHEN c[0] = 0 THEN c[1] ELSE 0 END) AS signed_up,
   reduce(n = 0, c IN counts | n + CASE WHEN c[0] = 1 THEN c[1] ELSE 0 END) AS began,
   reduce(n = 0, c IN counts | n + CASE WHEN c[0] = 2 THEN c[1] ELSE 0 END) AS stopped,

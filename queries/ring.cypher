@@ -1,12 +1,12 @@
 // id: ring
 // title: The picture of one ring
-// answers: What holds this ring together: what ties it, its strongest identifiers, its surest members and who stands
-//   by. Under 300 nodes and relationships, even of a ring of 20,000 accounts; of a ring of 6 all accounts.
+// answers: What holds this ring together: what ties it, its strongest identifiers, its surest members and who
+//   stands by. Under 300 nodes and relationships, even of a ring of 20,000 accounts; of a ring of 6 all accounts.
 // param: ring ring required "the ring: its id, the beginning of it, or its rank"
 // returns: source, tie, target
 // mode: graph
-// false_positives: A member may be a victim (a stolen card) or a housemate; bystanders are no members. Of a large ring
-//   it is a choice of the strongest, so that it looks more tightly tied than it is.
+// false_positives: A member may be a victim (a stolen card) or a housemate; bystanders are no members. Of a large
+//   ring it is a choice of the strongest, so that it looks more tightly tied than it is.
 MATCH (r:Ring {ring_id: $ring})
 CALL (r) {
   MATCH (r)-[t:TIED_BY]->(b:Bundle)
@@ -83,8 +83,8 @@ WITH bundles, tied, holds, ids, nets,
     CASE WHEN s.left > size(c.adds)
       THEN {left: s.left - size(c.adds) - 1, took: s.took + [c]} ELSE s END).took AS beside
 WITH tied, holds, nets, inside + beside AS shown, [c IN inside + beside | c.a] AS accounts
-WITH tied + holds + nets + reduce(all = [], c IN shown |
-    all + [x IN c.adds WHERE type(x) <> 'LINKED' OR endNode(x) IN accounts]) AS ties
+WITH tied + holds + nets + reduce(so_far = [], c IN shown |
+    so_far + [x IN c.adds WHERE type(x) <> 'LINKED' OR endNode(x) IN accounts]) AS ties
 UNWIND ties AS tie
 RETURN startNode(tie) AS source, tie, endNode(tie) AS target
 LIMIT 300

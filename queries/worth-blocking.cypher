@@ -5,8 +5,9 @@
 // param: limit integer 1..1000 = 25 "at most so many identifiers"
 // returns: kind, label, members, outsiders, precision, bits, other_rings, also_hits
 // mode: table
-// false_positives: Whom a block would hit later is not seen: an address may be given to somebody else tomorrow. Damped
-//   identifiers are left out. A mirror of scope rings names at most 20 outsiders of each identifier; the number is whole.
+// false_positives: Whom a block would hit later is not seen: an address may be given to somebody else tomorrow.
+//   Damped identifiers are left out. A mirror of scope rings names at most 20 outsiders of each identifier; the
+//   number is whole.
 MATCH (r:Ring {ring_id: $ring})-[:TIED_BY]->(:Bundle)-[h:HOLDS]->(i:Identifier)
 WHERE i.hub IS NULL
 WITH r, i, h, toFloat(h.accounts) / (h.accounts + h.outsiders) AS precision

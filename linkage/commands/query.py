@@ -126,14 +126,15 @@ def _written(asked: "Question") -> list[str]:
 
 
 def _show(asked: "Question", typed: dict[str, str], case: Path, database: str | None) -> int:
-    from linkage.graph import connect, target
-    from linkage.graph.binding import bind
-    from linkage.graph.scripts import filled
-
     if not typed:
         click.echo(asked.text.rstrip("\n"))
         return ExitCode.DONE
-    where = target(database)
+    from linkage.graph import connect, target
+    from linkage.graph.binding import bind, is_ring_id
+    from linkage.graph.scripts import filled
+
+    rings = [typed[param.name] for param in asked.params if param.type == "ring" and param.name in typed]
+    where = None if all(map(is_ring_id, rings)) else target(database)
     if where is None:
         values = bind(asked, typed, case=case)
     else:
@@ -153,6 +154,9 @@ def _ask(
     with connect(required(database)) as graph:
         values = bind(asked, typed, graph=graph, case=case)
         answer = ask(graph, asked, values)
+        empty = not answer.rows and not (answer.drawing and answer.drawing.nodes)
+        if empty and not graph.one("MATCH (c:LinkageCase) RETURN c.id LIMIT 1"):
+            note("The graph holds no case. Mirror one: linkage neo4j publish")
     if as_json:
         body: dict[str, Any] = {"query": asked.id, "mode": asked.mode, "params": values, "columns": answer.columns}
         body |= _drawn(answer.drawing) if answer.drawing else {"rows": answer.rows}

@@ -18,6 +18,7 @@ from linkage.secret import Key, load_or_make_key
 
 _HASHED: Final = ("email", "phone", "prompt")
 _RANK: Final = re.compile(r"#?([1-9]\d{0,8})")
+_RING_ID: Final = re.compile(r"R[0-9a-f]{12}")
 _WORDS: Final = {
     "text": "a text",
     "integer": "a whole number",
@@ -141,6 +142,11 @@ def _stored(kind: str, typed: str, case: Path | None) -> str:
             "Name the case that was published: --case FILE",
         )
     return stored_value(kind, typed, Key(b"-"))
+
+
+def is_ring_id(typed: str) -> bool:
+    """Whether that is a whole ring id, so that no graph needs to be asked for it."""
+    return _RING_ID.fullmatch(typed) is not None
 
 
 def _ring(graph: Graph, typed: str) -> str:
