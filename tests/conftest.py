@@ -15,10 +15,11 @@ __all__ = ["neo4j_cache", "neo4j_server"]
 
 
 @pytest.fixture(autouse=True)
-def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the machine reaches a test."""
+def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No setting of the machine reaches a test, nor does a local Neo4j that its owner has running."""
     for name in [name for name in os.environ if name.startswith("LINKAGE_")]:
         monkeypatch.delenv(name)
+    monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(tmp_path / "no-neo4j"))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """The investigator's questions: their heads, what they find, what they leave alone, and how much they may give."""
 
 import hashlib
-import os
 import random
 import re
 import time
@@ -9,7 +8,6 @@ import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,14 +17,15 @@ from hypothesis import strategies as st
 from linkage import resources
 from linkage.commands import run
 from linkage.errors import InputError, LinkageError, Neo4jError, NotFoundError, UsageError
-from linkage.graph import Graph, publish
+from linkage.graph import Graph, publish, schema
 from linkage.graph.binding import bind, read
 from linkage.graph.questions import Param, Question, ask, parse, question, questions
 from linkage.graph.scripts import filled, literal, saved_scripts, write_saved_scripts
 from linkage.ingest.normalise import stored_value
 from linkage.secret import load_or_make_key
+from linkage.server import Server
 from tests.cases import make_case
-from tests.graph import Server, draw, opened, wipe
+from tests.graphs import clear, draw, emptied
 
 pytestmark = pytest.mark.xdist_group("neo4j")
 
@@ -47,21 +46,12 @@ LIMIT $limit
 """
 
 
-SERVER = {name: os.environ.get(f"TEST_NEO4J_{name.upper()}", "") for name in ("uri", "password")}
-
-
-@pytest.fixture(scope="session")
-def neo4j_server() -> Server:
-    """A running Neo4j that is for tests alone: they delete what is in it."""
-    if not SERVER["uri"]:
-        pytest.skip("TEST_NEO4J_URI names no Neo4j")
-    return SimpleNamespace(bolt_url=SERVER["uri"], user="neo4j", password=SERVER["password"])
-
-
 @pytest.fixture
 def graph(neo4j_server: Server) -> Iterator[Graph]:
-    """An empty graph."""
-    yield from opened(neo4j_server)
+    """An empty graph with its schema."""
+    with emptied(neo4j_server) as found:
+        schema.apply(found)
+        yield found
 
 
 def answers(graph: Graph, name: str, **typed: str) -> list[dict[str, Any]]:
@@ -492,7 +482,7 @@ def test_bridges(graph: Graph) -> None:
 def test_the_middle_of_a_star_is_a_bridge(graph: Graph) -> None:
     draw(graph, all_have("m a b", CARD) + all_have("m c d", ADDRESS), rings={"R1": list("mabcd")})
     assert [(row["account"], row["hanging"]) for row in answers(graph, "bridges", ring="R1")] == [("m", 4)]
-    wipe(graph)
+    clear(graph)
     draw(graph, all_have("m a b", CARD) + all_have("m a d", ADDRESS), rings={"R1": list("mabd")})
     assert answers(graph, "bridges", ring="R1") == []
 
@@ -741,7 +731,7 @@ def test_the_command_asks(graph: Graph, capsys: pytest.CaptureFixture[str]) -> N
     assert '"account": "o"' in capsys.readouterr().out
     assert run(["query", "hubs"]) == 0
     assert "Nothing is found." in capsys.readouterr().err
-    wipe(graph)
+    clear(graph)
     assert run(["query", "hubs"]) == 0
     assert "linkage neo4j publish" in capsys.readouterr().err
     draw(graph, rings={"R1": ["a"]})

@@ -131,13 +131,12 @@ def write_guide(where: Target, ring: results.RingRow, page: Page) -> bool:
 def guide(ring: results.RingRow, query: str) -> str:
     """The guide's HTML: what the ring is, its picture, and questions; a click puts one into the editor."""
     asked = {question.id: question for question in questions()}
-    why, doubts = (
-        html.escape(ring.why),
-        html.escape(ring.doubts or "Nothing in the exports speaks for an innocent one."),
-    )
+    why = html.escape(ring.why)
+    doubts = html.escape(ring.doubts or "nothing in the exports speaks for an innocent explanation.")
+    score = "over 0.99" if ring.score > 0.99 else f"{ring.score:.2f}"
     slides = [
         f"<h3>Ring {html.escape(ring.ring_id)}</h3>"
-        f"<p>Rank {ring.rank}, score {html.escape(score)}, {ring.status}, {ring.accounts:,} accounts. A lead, no verdict.</p>"
+        f"<p>Rank {ring.rank}, score {score}, {ring.status}, {ring.accounts:,} accounts. A lead, no verdict.</p>"
         f"<p><b>Why:</b> {why}</p><p><b>Doubts:</b> {doubts}</p>"
         f"<p>Click the query, then run it:</p>{_runnable(query)}",
         *(_slide(asked[name], ring) for name in NEXT if name in asked),
