@@ -50,7 +50,8 @@ CALL (r) {
   WITH y ORDER BY y.bits DESC, startNode(y).account_id LIMIT 5
   RETURN collect(y) AS bystanders
 }
-WITH bundles, tied, holds, ids, members, bystanders, [m IN members + bystanders | startNode(m)] AS pool
+WITH bundles, tied, holds, ids, members, bystanders, CASE WHEN r.accounts <= 30 THEN 30 ELSE 24 END AS most,
+  [m IN members + bystanders | startNode(m)] AS pool
 // What each candidate would add to the picture: Browser draws every relationship between nodes that it shows.
 CALL (members, bystanders, ids, pool) {
   UNWIND range(0, size(pool) - 1) AS place
@@ -73,10 +74,10 @@ CALL (ids) {
   MATCH (i)-[n:IN]->(net:Network) WHERE net IN ids
   RETURN collect(n) AS nets
 }
-WITH bundles, tied, holds, ids, nets,
+WITH tied, holds, nets,
   reduce(s = {left: 260 - 2 * size(bundles) - 2 * size(ids) - size(nets), took: []},
     c IN [x IN candidates WHERE x.member] |
-    CASE WHEN s.left > size(c.adds) AND size(s.took) < 30
+    CASE WHEN s.left > size(c.adds) AND size(s.took) < most
       THEN {left: s.left - size(c.adds) - 1, took: s.took + [c]} ELSE s END).took AS inside,
   reduce(s = {left: 35, took: []},
     c IN [x IN candidates WHERE NOT x.member] |

@@ -620,7 +620,7 @@ def test_a_ring_of_20_000_accounts_freezes_nothing(graph: Graph) -> None:
         values = bind(asked, some_values(asked, "R1", "m00001", "o04999"), graph=graph)
         start = time.monotonic()
         answer = ask(graph, asked, values, seconds=20)
-        assert time.monotonic() - start < 20, asked.id
+        assert time.monotonic() - start < 10, asked.id
         assert len(answer.rows) <= 1_000
     for name in ("ring", "account", "links"):
         asked = question(name)

@@ -293,5 +293,5 @@ def _write(path: Path, as_json: bool) -> int:
         print_json("saved-scripts", {"path": path, "queries": len(known), "changed": changed})
     else:
         tell(f"{path}: {len(known)} queries" + ("" if changed else "; nothing changed"))
-        note("Drop the file on Neo4j Browser's sidebar of saved scripts.")
+        note("Drop the file on Neo4j Browser: its sidebar then has them under saved scripts.")
     return ExitCode.DONE
