@@ -5,7 +5,7 @@ PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; 
 BIN := .venv/bin
 DEMO := demo
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs sample bench clean
+.PHONY: help demo test lint docs sample bench pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,9 +45,14 @@ docs: .venv/made
 sample: .venv/made
 	$(BIN)/linkage simulate linkage/sample/export
 
+pictures: .venv/made-test
+	$(BIN)/python docs/pictures.py
+
 bench: .venv/made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/communities.py
+	$(BIN)/python benchmarks/publish.py
+	$(BIN)/python benchmarks/browser.py
 
 clean:
 	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache

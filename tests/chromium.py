@@ -104,5 +104,7 @@ def picture(shown: Page, path: Path) -> None:
         "[title*=ullscreen], [data-testid=frame-fullscreen]"
     ).first.click()
     shown.wait_for_timeout(4_000)
+    shown.locator("[aria-label=zoom-to-fit]").first.click()
+    shown.wait_for_timeout(2_000)
     path.parent.mkdir(parents=True, exist_ok=True)
     shown.screenshot(path=path)

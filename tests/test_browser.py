@@ -131,7 +131,7 @@ def test_the_address_and_the_guide(sample_case: Path, tmp_path: Path, monkeypatc
     assert not set("&#") & set(query)
     assert not write_guide(plain, ring, opened)
     assert address(Target("neo4j+s://x.example.com", database="cases"), "RETURN 1").startswith(
-        "https://x.example.com:7473/browser/?dbms=neo4j+s://neo4j@x.example.com&db=cases&"
+        "https://x.example.com:7473/browser/?dbms=neo4j%2Bs://neo4j@x.example.com&db=cases&"
     )
     monkeypatch.setenv("LINKAGE_NEO4J_BROWSER", "https://browser.example.com/browser/")
     assert address(plain, "RETURN 1").startswith("https://browser.example.com/browser/?dbms=")

@@ -99,8 +99,8 @@ CREATE TABLE want_account AS SELECT graph_key(account_id) AS account_id, status,
 CREATE TABLE want_identifier AS SELECT graph_key(b.kind) AS kind, graph_key(b.value) AS key,
     -- A fingerprint's first letters are enough to tell it from others in a picture.
     left(coalesce(b.label, CASE WHEN b.kind IN ('prompt', 'burst') THEN regexp_replace(regexp_replace(b.value,
-        '^[a-z]+:', ''), '([0-9a-f]{8})[0-9a-f]{8,}', '\\1') ELSE b.value END), 80) AS label, b.accounts, round(b.bits, 4) AS bits,
-    CASE WHEN h.kind IS NOT NULL THEN true END AS hub, h.reason AS damped
+        '^[a-z]+:', ''), '([0-9a-f]{8})[0-9a-f]{8,}', '\\1') ELSE b.value END), 80) AS label,
+    b.accounts, round(b.bits, 4) AS bits, CASE WHEN h.kind IS NOT NULL THEN true END AS hub, h.reason AS damped
 FROM base_identifier b LEFT JOIN base_hub h USING (kind, value);
 
 CREATE TABLE want_ring AS SELECT ring_id, rank, round(score, 4) AS score, q_value, status, accounts, exchanges,
