@@ -1,6 +1,7 @@
-"""Talk to Neo4j: where it is, how to reach it, and what its refusals mean. The only importer of the `neo4j` driver."""
+"""Talk to Neo4j: where it is and how to reach it. With `refusals` the only importer of the `neo4j` driver."""
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,7 +13,8 @@ import neo4j
 from neo4j import exceptions
 
 from linkage import __version__, server
-from linkage.errors import LinkageError, Neo4jError, UsageError, translate
+from linkage.errors import Neo4jError, UsageError, translate
+from linkage.graph.refusals import mapped
 
 OLDEST: Final = (5, 26)
 """The oldest server whose Cypher has all that is used here: 5.26, the long-term support release."""
@@ -135,14 +137,16 @@ class Drawing:
 class Graph:
     """An open connection to one database."""
 
-    def __init__(self, driver: neo4j.Driver, where: Target) -> None:
+    def __init__(self, driver: neo4j.Driver, where: Target, retry_seconds: float) -> None:
         self._driver = driver
+        self._retry_seconds = retry_seconds
         self.target = where
+        self.version = ""
 
     def rows(self, cypher: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
         """Stream the rows of a read query."""
         with (
-            _mapped(self.target),
+            mapped(self.target),
             self._session(neo4j.READ_ACCESS, fetch_size=2_000) as session,
             session.begin_transaction() as transaction,
         ):
@@ -154,7 +158,7 @@ class Graph:
     ) -> tuple[list[str], list[dict[str, Any]]]:
         """Column names and rows of a query that is only allowed to read."""
         with (
-            _mapped(self.target),
+            mapped(self.target),
             self._session(neo4j.READ_ACCESS) as session,
             session.begin_transaction(timeout=seconds) as transaction,
         ):
@@ -167,7 +171,7 @@ class Graph:
     ) -> tuple[list[str], Drawing]:
         """Column names of a query that is only allowed to read, and the nodes and relationships that it returns."""
         with (
-            _mapped(self.target),
+            mapped(self.target),
             self._session(neo4j.READ_ACCESS) as session,
             session.begin_transaction(timeout=seconds) as transaction,
         ):
@@ -199,6 +203,7 @@ class Graph:
             parameters: of the statement.
         """
         attempts = 0
+        end = time.monotonic() + self._retry_seconds
 
         def work(transaction: neo4j.ManagedTransaction) -> tuple[Any, ...]:
             nonlocal attempts
@@ -209,12 +214,19 @@ class Graph:
             result.consume()
             return tuple(record.values()) if record else ()
 
-        with _mapped(self.target), self._session(neo4j.WRITE_ACCESS) as session:
-            return session.execute_write(work)
+        with mapped(self.target):
+            while True:
+                try:
+                    with self._session(neo4j.WRITE_ACCESS) as session:
+                        return session.execute_write(work)
+                except exceptions.IncompleteCommit:
+                    # The driver tries everything again but this: it cannot know that a repetition does no harm.
+                    if time.monotonic() > end:
+                        raise
 
     def schema(self, cypher: str) -> None:
         """Run one statement that changes constraints or indexes: they need a transaction without data."""
-        with _mapped(self.target), self._session(neo4j.WRITE_ACCESS) as session:
+        with mapped(self.target), self._session(neo4j.WRITE_ACCESS) as session:
             session.run(cypher).consume()
 
     def _session(self, mode: str, **config: Any) -> neo4j.Session:
@@ -222,26 +234,36 @@ class Graph:
 
 
 @contextmanager
-def connect(where: Target, *, retry_seconds: float = RETRY_SECONDS) -> Iterator[Graph]:
+def connect(
+    where: Target, *, retry_seconds: float | None = None, connect_seconds: float | None = None
+) -> Iterator[Graph]:
     """Open a connection, and see that the server is one that this version can use.
+
+    Args:
+        where: the server.
+        retry_seconds: for so long a write is tried again after its connection broke; else `RETRY_SECONDS`.
+        connect_seconds: for so long a connection is waited for; else `CONNECT_SECONDS`.
 
     Raises:
         Neo4jError: it does not answer, refuses, or is too old.
     """
-    with _mapped(where):
+    retry = RETRY_SECONDS if retry_seconds is None else retry_seconds
+    patience = CONNECT_SECONDS if connect_seconds is None else connect_seconds
+    with mapped(where):
         driver = neo4j.GraphDatabase.driver(
             where.uri,
             auth=(where.user, where.password) if where.password else None,
-            connection_timeout=CONNECT_SECONDS,
-            connection_acquisition_timeout=CONNECT_SECONDS * 2,
-            max_transaction_retry_time=retry_seconds,
+            connection_timeout=patience,
+            connection_acquisition_timeout=patience * 2,
+            max_transaction_retry_time=retry,
             notifications_min_severity="OFF",
             user_agent=f"linkage/{__version__}",
         )
     with driver:
-        graph = Graph(driver, where)
+        graph = Graph(driver, where, retry)
         versions = graph.one("CALL dbms.components() YIELD versions RETURN versions[0]")
-        check_version(str(versions[0]) if versions else "of unknown version")
+        graph.version = str(versions[0]) if versions else "of unknown version"
+        check_version(graph.version)
         yield graph
 
 
@@ -276,111 +298,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [plain(item) for item in value]
     return value
-
-
-@contextmanager
-def _mapped(where: Target) -> Iterator[None]:
-    """Turn what the driver raises into a `Neo4jError` of one sentence; the server's own words may quote values."""
-    try:
-        yield
-    except LinkageError:
-        raise
-    except (exceptions.Neo4jError, exceptions.DriverError, OSError, ValueError) as exc:
-        raise explained(exc, where) from None
-
-
-# Beginnings of the server's error codes, and what they mean. The first that fits counts.
-_CODES: Final[tuple[tuple[str, str, str], ...]] = (
-    (
-        "Neo.ClientError.Security.Unauthorized",
-        "{at} refused the user or the password.",
-        "Set LINKAGE_NEO4J_USER and LINKAGE_NEO4J_PASSWORD, or LINKAGE_NEO4J_PASSWORD_FILE.",
-    ),
-    (
-        "Neo.ClientError.Security.AuthenticationRateLimit",
-        "{at} refuses log-ins for a while after too many wrong passwords.",
-        "Wait some seconds, then try with the right one.",
-    ),
-    (
-        "Neo.ClientError.Security.CredentialsExpired",
-        "{at} wants a new password for this user first.",
-        "Set one in Neo4j Browser, then LINKAGE_NEO4J_PASSWORD.",
-    ),
-    ("Neo.ClientError.Security", "{at} does not allow this user to do that.", "Use a user who may read and write."),
-    (
-        "Neo.ClientError.Database.DatabaseNotFound",
-        "{at} has no database of that name.",
-        "Leave --database out, or name one that exists.",
-    ),
-    (
-        "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase",
-        "The database at {at} is read-only.",
-        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
-    ),
-    (
-        "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
-        "The database at {at} is read-only.",
-        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
-    ),
-    (
-        "Neo.ClientError.Statement.AccessMode",
-        "That query would write, and queries are only allowed to read.",
-        "Run it in Neo4j Browser if you mean it.",
-    ),
-    (
-        "Neo.ClientError.Statement",
-        "{at} refused the query: its Cypher or a parameter does not fit.",
-        "See the query: linkage query NAME --show",
-    ),
-    (
-        "Neo.ClientError.Procedure.ProcedureNotFound",
-        "{at} lacks a procedure that this needs.",
-        "The local server has it: linkage neo4j up",
-    ),
-    (
-        "Neo.ClientError.Schema",
-        "What is in the database at {at} breaks a constraint of the schema.",
-        "See which: linkage neo4j schema validate",
-    ),
-    (
-        "Neo.ClientError.Transaction.TransactionTimedOut",
-        "The query took too long at {at}.",
-        "Ask for less: --param limit=…",
-    ),
-    (
-        "Neo.TransientError.General.MemoryPool",
-        "{at} has too little memory for this.",
-        "Give it more: linkage neo4j up --heap 2g",
-    ),
-    (
-        "Neo.TransientError.General.OutOfMemory",
-        "{at} has too little memory for this.",
-        "Give it more: linkage neo4j up --heap 2g",
-    ),
-    (
-        "Neo.TransientError.Database.DatabaseUnavailable",
-        "The database at {at} is not available.",
-        "See the server's log: linkage neo4j logs",
-    ),
-    (
-        "Neo.DatabaseError",
-        "The database at {at} failed on its side; its disk may be full.",
-        "See the server's log (linkage neo4j logs), mend it, then run the same command again.",
-    ),
-)
-
-
-def explained(exc: BaseException, where: Target) -> LinkageError:
-    """What an exception of the driver means, in one sentence and a hint."""
-    at = f"Neo4j at {where.uri}"
-    code = getattr(exc, "code", None) or ""
-    for beginning, message, hint in _CODES:
-        if code.startswith(beginning):
-            return Neo4jError(message.format(at=at), hint)
-    if isinstance(exc, exceptions.ConfigurationError) or (isinstance(exc, ValueError) and not code):
-        return Neo4jError(f"{at} cannot be used: the address or its settings do not fit.", f"See {where.source}.")
-    if isinstance(exc, exceptions.UnsupportedServerProduct):
-        return Neo4jError(f"{at} is no Neo4j, or too old a one.", "Use Neo4j 5.26 or newer: linkage neo4j up")
-    if isinstance(exc, (exceptions.DriverError, OSError, exceptions.TransientError)):
-        return Neo4jError(f"{at} does not answer.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
-    return Neo4jError(f"{at} refused ({code or type(exc).__name__}).", "See the server's log: linkage neo4j logs")

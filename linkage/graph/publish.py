@@ -76,6 +76,7 @@ def publish(
     replace: bool = False,
     dry_run: bool = False,
     progress: Progress | None = None,
+    retry_seconds: float | None = None,
 ) -> PublishReport:
     """Mirror the case at `case` into Neo4j.
 
@@ -86,13 +87,14 @@ def publish(
         replace: take the graph over from another case, whose nodes go unless somebody attached anything to them.
         dry_run: only say what would travel.
         progress: called as rows are written.
+        retry_seconds: for so long a batch is tried again after its connection broke; else `driver.RETRY_SECONDS`.
 
     Raises:
         Neo4jError: the server cannot be reached, refuses, or holds another case's graph.
         CheckFailedError: afterwards the graph is not what the case says.
         LinkageError: as `store.reading`.
     """
-    with _alone(case), store.scratch(case) as con, connect(where) as graph:
+    with _alone(case), store.scratch(case) as con, connect(where, retry_seconds=retry_seconds) as graph:
         tell = progress or (lambda _step, _done, _total: None)
         tell("reading the case", 0, 0)
         wanted = build(con, case, scope)

@@ -11,7 +11,7 @@ from typing import Final
 
 from linkage import resources
 from linkage.errors import LinkageError, MachineError, UsageError, translate
-from linkage.server import jars
+from linkage.server import jars, own
 from linkage.server.java import Java
 from linkage.server.places import Layout, write
 from linkage.server.ports import LOOPBACK
@@ -56,34 +56,45 @@ def write_conf(layout: Layout, bolt: int, http: int) -> None:
 
 
 def conf(layout: Layout, bolt: int, http: int) -> str:
-    """The text of `neo4j.conf`. A key that the server does not know stops its start."""
+    """The text of `neo4j.conf`. A key that the server does not know stops its start.
+
+    Raises:
+        UsageError: as `own.settings`.
+    """
     # Guides and styles are only loaded from a host of the whitelist, and `play` only knows it as `localhost`.
     web = f"http://localhost:{http}/browser/linkage"
     after = [f"play {web}/{_GUIDE}"]
     if (layout.web / "browser" / "linkage" / _STYLE).exists():
         after.insert(0, f"style {web}/{_STYLE}")
-    lines = [
-        "# Written by `linkage neo4j up` at each start: changes are lost.",
+    ours = {
         # No folders: the server's own are below its home, which it is told on its command line. In here a path
         # with `ü` or a backslash would mean another one.
-        f"server.default_listen_address={LOOPBACK}",
-        f"server.bolt.listen_address={LOOPBACK}:{bolt}",
-        f"server.bolt.advertised_address={LOOPBACK}:{bolt}",
-        f"server.http.listen_address={LOOPBACK}:{http}",
-        f"server.http.advertised_address=localhost:{http}",
-        "server.https.enabled=false",
-        "server.memory.pagecache.size=512m",
-        "dbms.usage_report.enabled=false",
-        "client.allow_telemetry=false",
+        "server.default_listen_address": LOOPBACK,
+        "server.bolt.listen_address": f"{LOOPBACK}:{bolt}",
+        "server.bolt.advertised_address": f"{LOOPBACK}:{bolt}",
+        "server.http.listen_address": f"{LOOPBACK}:{http}",
+        "server.http.advertised_address": f"localhost:{http}",
+        "server.https.enabled": "false",
+        "server.memory.pagecache.size": "512m",
+        "dbms.usage_report.enabled": "false",
+        "client.allow_telemetry": "false",
         # A fresh data folder is 3 MB, not 517 MB; and two loads leave no 5 GB of logs.
-        "db.tx_log.preallocate=false",
-        "db.tx_log.rotation.retention_policy=keep_none",
+        "db.tx_log.preallocate": "false",
+        "db.tx_log.rotation.retention_policy": "keep_none",
         # It stops within two seconds, not ten.
-        "internal.server.bolt.thread_pool_shutdown_wait_time=200ms",
-        "dbms.security.procedures.unrestricted=gds.*,apoc.*",
-        "browser.remote_content_hostname_whitelist=localhost,127.0.0.1",
-        f"browser.post_connect_cmd={'; '.join(after)}",
-    ]
+        "internal.server.bolt.thread_pool_shutdown_wait_time": "200ms",
+        # While a query runs it says every 10 seconds that it is still there, and tells clients to give it up after
+        # 3 times as long a silence. By default that is two minutes. A long query is none: it is not silent.
+        "server.bolt.connection_keep_alive": "10s",
+        "server.bolt.connection_keep_alive_streaming_scheduling_interval": "10s",
+        "server.bolt.connection_keep_alive_probes": "3",
+        "dbms.security.procedures.unrestricted": "gds.*,apoc.*",
+        "browser.remote_content_hostname_whitelist": "localhost,127.0.0.1",
+        "browser.post_connect_cmd": "; ".join(after),
+    }
+    lines = [f"# Written by `linkage neo4j up` at each start: changes are lost. Yours go into {layout.own.name}."]
+    # Each once: the server refuses a file that names one twice.
+    lines += [f"{key}={value}" for key, value in {**ours, **own.settings(layout)}.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from linkage.errors import LinkageError, Neo4jError, UsageError
-from linkage.server import config, java, password, ports, process
+from linkage.server import config, java, own, password, ports, process
 from linkage.server.jars import VERSION, Progress, fetch, folder, missing
 from linkage.server.places import Layout, locked, write
 
@@ -126,7 +126,7 @@ def up(
 
     Raises:
         Neo4jError: it does not start, no Java fits, or the download fails.
-        UsageError: a port or the heap does not fit.
+        UsageError: a port, the heap or a line of `own.conf` does not fit.
         MachineError: the disk refuses.
     """
     config.heap_option(heap)
@@ -218,6 +218,8 @@ def _as_asked(server: Server, bolt_port: int | None, http_port: int | None) -> S
 
 
 def _start(layout: Layout, bolt_port: int | None, http_port: int | None, heap: str, tell: Tell) -> Server:
+    # Before anything is downloaded for it.
+    own.settings(layout)
     chosen = ports.choose(bolt_port, http_port)
     program = java.find()
     tell(Progress("Checking the files of Neo4j"))

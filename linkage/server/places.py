@@ -61,6 +61,11 @@ class Layout:
         return self.home / "conf"
 
     @property
+    def own(self) -> Path:
+        """Settings that a person adds to the configuration; there may be none."""
+        return self.home / "own.conf"
+
+    @property
     def data(self) -> Path:
         """What is kept between starts."""
         return self.home / "data"
