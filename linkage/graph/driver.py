@@ -135,15 +135,25 @@ class Drawing:
 class Graph:
     """An open connection to one database."""
 
+    version: str = "of unknown version"
+    """The server's, as it says."""
+
     def __init__(self, driver: neo4j.Driver, where: Target) -> None:
         self._driver = driver
         self.target = where
 
-    def rows(self, cypher: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
-        """Stream the rows of a read query."""
+    def rows(self, cypher: str, *, writer: bool = False, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Stream the rows of a read query.
+
+        Args:
+            cypher: the query.
+            writer: ask the member of a cluster that takes writes: what one query leaves in a server's memory, only
+                that server has for the next.
+            parameters: of the query.
+        """
         with (
             _mapped(self.target),
-            self._session(neo4j.READ_ACCESS, fetch_size=2_000) as session,
+            self._session(neo4j.WRITE_ACCESS if writer else neo4j.READ_ACCESS, fetch_size=2_000) as session,
             session.begin_transaction() as transaction,
         ):
             for record in transaction.run(cypher, parameters):
@@ -182,10 +192,10 @@ class Graph:
                     ties.append(Relationship(tie.element_id, tie.type, start.element_id, end.element_id, plain(tie)))
             return columns, Drawing(nodes, tuple(ties))
 
-    def one(self, cypher: str, **parameters: Any) -> tuple[Any, ...]:
-        """The first row of a read query, or ()."""
+    def one(self, cypher: str, *, writer: bool = False, **parameters: Any) -> tuple[Any, ...]:
+        """The first row of a read query, or (); arguments as in `rows`."""
         found: tuple[Any, ...] = ()
-        for row in self.rows(cypher, **parameters):
+        for row in self.rows(cypher, writer=writer, **parameters):
             found = found or row
         return found
 
@@ -241,7 +251,9 @@ def connect(where: Target, *, retry_seconds: float = RETRY_SECONDS) -> Iterator[
     with driver:
         graph = Graph(driver, where)
         versions = graph.one("CALL dbms.components() YIELD versions RETURN versions[0]")
-        check_version(str(versions[0]) if versions else "of unknown version")
+        if versions:
+            graph.version = str(versions[0])
+        check_version(graph.version)
         yield graph
 
 
