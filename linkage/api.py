@@ -49,7 +49,7 @@ class Case:
         return ingesting.ingest([Path(path) for path in paths], self.path, **options)
 
     def detect(self, **options: Any) -> detection.DetectReport:
-        """Find rings; options as in `linkage.detect.detect`."""
+        """Find rings; options as in `linkage.detect.detect`. Graph Data Science is `engine=linkage.graph.gds.Gds()`."""
         return detection.detect(self.path, **options)
 
     def rings(self, *, unlisted: bool = False) -> pd.DataFrame:

@@ -14,6 +14,7 @@
 6. Accounts that are left over join the group that explains them, and members whose ties do not beat the prior leave.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -70,6 +71,7 @@ def find(
     resolution: float = 0.0,
     min_accounts: int = 3,
     hub_degree: int = 100,
+    partition: Callable[[Graph], Labels] | None = None,
 ) -> Candidates:
     """Candidate groups of at least `min_accounts` accounts.
 
@@ -80,6 +82,7 @@ def find(
         resolution: bits added to the pair prior; higher gives tighter and smaller groups.
         min_accounts: the smallest group kept.
         hub_degree: see `evidence.pair_edges`.
+        partition: gives the communities in the place of `algorithm`, on one level; seed and resolution are its own.
 
     Raises:
         UsageError: an unknown algorithm, or a resolution that it cannot take.
@@ -89,7 +92,10 @@ def find(
     gamma = pair_prior(weighed.population)
     if gamma + resolution <= 0:
         raise UsageError(f"A resolution of {resolution:g} leaves no prior.", f"Use more than {-gamma:.1f} bits.")
-    if algorithm == "leiden":
+    if partition is not None:
+        levels = [partition(graph)]
+        labels = levels[0]
+    elif algorithm == "leiden":
         levels = ladder(graph, [(gamma + resolution) / STEP**rung for rung in range(RUNGS)], seed=seed)
         labels = _join(weighed, _climb(weighed, levels), hub_degree)
     else:

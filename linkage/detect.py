@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from linkage import __version__, candidates, record, store
-from linkage.communities import ALGORITHMS
+from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, hubs, weigh
 from linkage.identify import identify
@@ -74,6 +74,7 @@ def detect(
     case: Path,
     *,
     algorithm: str = "leiden",
+    engine: Engine | None = None,
     seed: int = 1,
     resolution: float = 0.0,
     min_accounts: int = 3,
@@ -87,6 +88,7 @@ def detect(
     Args:
         case: the case file.
         algorithm: one of `communities.ALGORITHMS`.
+        engine: who finds the communities, in the place of `linkage.communities`.
         seed: of the algorithm's order of visits; the same input and seed give the same bytes.
         resolution: bits added to the prior of a pair. Higher gives tighter and smaller groups.
         min_accounts: the smallest ring, at least 2.
@@ -96,11 +98,13 @@ def detect(
     Raises:
         UsageError: an argument out of its range.
         InputError: the case holds no accounts.
+        Neo4jError: the engine is a server that cannot be used.
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree)
     started_at = datetime.now(UTC).replace(tzinfo=None)
     clock = _Clock(progress or (lambda _: None))
+    versions = engine.prepare(algorithm, resolution) if engine else {}
     with store.scratch(case) as con:
         with clock.step("sightings"):
             sightings = identify(con, case)
@@ -117,6 +121,7 @@ def detect(
                 resolution=resolution,
                 min_accounts=min_accounts,
                 hub_degree=hub_degree,
+                partition=_partition(engine, algorithm, seed),
             )
         with clock.step("rings"):
             past = record.history(con, case)
@@ -146,14 +151,16 @@ def detect(
                 timings=clock.timings,
             )
             parameters = {
+                "engine": engine.name if engine else "linkage",
                 "algorithm": algorithm,
+                "objective": engine.objective(algorithm) if engine else OBJECTIVES.get(algorithm),
                 "seed": seed,
                 "resolution": resolution,
                 "min_accounts": min_accounts,
                 "hub_degree": hub_degree,
                 "population": weighed.population,
             }
-            record.commit(con, case, _run_row(report, started_at, parameters))
+            record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
 
 
@@ -166,8 +173,14 @@ def _check(algorithm: str, min_accounts: int, hub_degree: int) -> None:
         raise UsageError(f"A hub is shared by at least 2 accounts, not {hub_degree}.", "Use 2 or more.")
 
 
-def _run_row(report: DetectReport, started_at: datetime, parameters: dict[str, Any]) -> list[Any]:
-    versions = {"linkage": __version__, "python": platform.python_version()}
+def _partition(engine: Engine | None, algorithm: str, seed: int) -> Callable[[Graph], Labels] | None:
+    return None if engine is None else lambda graph: engine.partition(graph, algorithm, seed)
+
+
+def _run_row(
+    report: DetectReport, started_at: datetime, parameters: dict[str, Any], engine_versions: dict[str, str]
+) -> list[Any]:
+    versions = {"linkage": __version__, "python": platform.python_version(), **engine_versions}
     for name in VERSIONED:
         try:
             versions[name] = version(name)

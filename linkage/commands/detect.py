@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 import click
 
 from linkage.commands.common import case_option, detail, note, output_options, print_json, spinner, tell
-from linkage.commands.graph import no_publish_option, publish_after
+from linkage.commands.graph import database_option, no_publish_option, publish_after
+from linkage.errors import UsageError
 
 if TYPE_CHECKING:
+    from linkage.communities import Engine
     from linkage.detect import DetectReport
 
 
@@ -21,6 +23,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="How communities are found. leiden (under CPM) finds rings of all sizes; louvain merges small ones.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["linkage", "gds"]),
+    default="linkage",
+    show_default=True,
+    help="Who finds them. gds is Graph Data Science on the Neo4j server: its leiden has no CPM and merges small rings.",
+)
+@database_option
 @click.option(
     "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same input and seed, same bytes."
 )
@@ -44,6 +54,8 @@ if TYPE_CHECKING:
 def command(
     case: Path,
     algorithm: str,
+    engine: str,
+    database: str | None,
     seed: int,
     resolution: float,
     min_accounts: int,
@@ -58,10 +70,12 @@ def command(
     """
     from linkage.detect import detect
 
+    other = _engine(engine, algorithm, database)
     with spinner("detect") as step:
         report = detect(
             case,
             algorithm=algorithm,
+            engine=other,
             seed=seed,
             resolution=resolution,
             min_accounts=min_accounts,
@@ -74,6 +88,22 @@ def command(
     else:
         _print(report)
     publish_after(case, unless=no_publish)
+
+
+def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
+    if name == "linkage":
+        if database is not None:
+            raise UsageError("--database says where --engine gds works.", "Leave it out, or add --engine gds.")
+        return None
+    from linkage.graph.gds import Gds
+
+    engine = Gds(database)
+    if engine.objective(algorithm) == "modularity":
+        note(
+            f"Warning: {algorithm} by GDS maximises modularity, whose resolution limit merges small rings with others. "
+            "--engine linkage --algorithm leiden has no such limit."
+        )
+    return engine
 
 
 def _print(report: "DetectReport") -> None:

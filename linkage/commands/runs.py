@@ -40,6 +40,7 @@ def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
                 + ", ".join(
                     f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
                     for key, value in r.parameters.items()
+                    if value is not None
                 ),
             )
             for r in rows

@@ -5,7 +5,7 @@
 number of threads.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 from linkage.communities.components import components
 from linkage.communities.graph import Graph, Labels
@@ -16,8 +16,13 @@ from linkage.errors import UsageError
 
 ALGORITHMS: Final = ("leiden", "louvain", "label-propagation", "wcc")
 
+OBJECTIVES: Final = {"leiden": "cpm", "louvain": "modularity"}
+"""What an algorithm of this package maximises; those that maximise nothing are not named."""
+
 __all__ = [
     "ALGORITHMS",
+    "OBJECTIVES",
+    "Engine",
     "Graph",
     "Labels",
     "communities",
@@ -28,6 +33,27 @@ __all__ = [
     "leiden",
     "louvain",
 ]
+
+
+class Engine(Protocol):
+    """Somebody else who finds communities, by the same names of algorithms."""
+
+    @property
+    def name(self) -> str:
+        """As `linkage runs` shows it."""
+
+    def objective(self, algorithm: str) -> str | None:
+        """What the algorithm maximises, or None if it maximises nothing."""
+
+    def prepare(self, algorithm: str, resolution: float) -> dict[str, str]:
+        """Refuse early what cannot be done, and give the versions of what will do the rest.
+
+        Raises:
+            LinkageError: it cannot be done; the message says why.
+        """
+
+    def partition(self, graph: Graph, algorithm: str, seed: int) -> Labels:
+        """int64[n], the community of each node, numbered by smallest member."""
 
 
 def communities(graph: Graph, algorithm: str, *, gamma: float, shift: float = 0.0, seed: int = 1) -> Labels:

@@ -143,11 +143,18 @@ class Graph:
         self.target = where
         self.version = ""
 
-    def rows(self, cypher: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
-        """Stream the rows of a read query."""
+    def rows(self, cypher: str, *, writer: bool = False, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+        """Stream the rows of a read query.
+
+        Args:
+            cypher: the query.
+            writer: ask the member of a cluster that takes writes: what one query leaves in a server's memory, only
+                that server has for the next.
+            parameters: of the query.
+        """
         with (
             mapped(self.target),
-            self._session(neo4j.READ_ACCESS, fetch_size=2_000) as session,
+            self._session(neo4j.WRITE_ACCESS if writer else neo4j.READ_ACCESS, fetch_size=2_000) as session,
             session.begin_transaction() as transaction,
         ):
             for record in transaction.run(cypher, parameters):
@@ -186,10 +193,10 @@ class Graph:
                     ties.append(Relationship(tie.element_id, tie.type, start.element_id, end.element_id, plain(tie)))
             return columns, Drawing(nodes, tuple(ties))
 
-    def one(self, cypher: str, **parameters: Any) -> tuple[Any, ...]:
-        """The first row of a read query, or ()."""
+    def one(self, cypher: str, *, writer: bool = False, **parameters: Any) -> tuple[Any, ...]:
+        """The first row of a read query, or (); arguments as in `rows`."""
         found: tuple[Any, ...] = ()
-        for row in self.rows(cypher, **parameters):
+        for row in self.rows(cypher, writer=writer, **parameters):
             found = found or row
         return found
 
