@@ -13,7 +13,7 @@ help:
 .venv/made: pyproject.toml
 	@test -n "$(PYTHON)" || { echo "linkage needs Python 3.11 or newer; none was found." >&2; exit 1; }
 	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[neo4j-server]'
 	@touch $@
 
 .venv/made-test: .venv/made
@@ -24,9 +24,11 @@ demo: .venv/made
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
 	@$(BIN)/python -m linkage.sample $(DEMO)/exports
 	@set -e; cd $(DEMO); export PATH="$(CURDIR)/$(BIN):$$PATH"; unset LINKAGE_CASE; \
+	unset LINKAGE_NEO4J_URI; export LINKAGE_NEO4J_HOME="$(CURDIR)/$(DEMO)/no-neo4j"; \
 	for command in "ingest exports" detect rings "ring 1" "evaluate exports/truth.csv"; do \
 		printf '\n$$ linkage %s\n' "$$command"; linkage $$command; done
 	@printf '\nWhere to look next, in the folder $(DEMO)/ with ../$(BIN)/linkage:\n'
+	@printf '  linkage open 4              a ring in Neo4j Browser; downloads a local Neo4j if there is none\n'
 	@printf '  linkage ring 2              another ring\n  linkage rings --all         groups below the line: families, offices\n'
 	@printf '  linkage hubs                what was damped\n  linkage export rings/       everything as CSV\n'
 

@@ -21,6 +21,8 @@ def filled(text: str) -> str:
     with tempfile.TemporaryDirectory() as folder:
         copy_to(Path(folder) / "exports")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("LINKAGE_", "COLUMNS"))}
+        # No Neo4j of the machine's is written to.
+        environment["LINKAGE_NEO4J_HOME"] = str(Path(folder) / "no-neo4j")
         # The key decides nothing but the hashes that are shown.
         environment["LINKAGE_PEPPER"] = "the pepper of the README"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from linkage.api import Case
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["Case", "__version__"]
 
 

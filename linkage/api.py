@@ -14,6 +14,8 @@ from linkage import evaluate as evaluation
 from linkage import export as exporting
 from linkage import ingest as ingesting
 from linkage import results
+from linkage.graph import PublishReport, publish, required
+from linkage.graph.pull import PullReport, pull
 from linkage.why import Tie, Why
 from linkage.why import why as why_two
 
@@ -103,6 +105,19 @@ class Case:
     def export(self, folder: AnyPath, format: exporting.Format = "csv") -> exporting.ExportReport:
         """Write rings, members and evidence into a folder."""
         return exporting.export(self.path, Path(folder), format=format)
+
+    def publish(self, *, database: str | None = None, **options: Any) -> PublishReport:
+        """Mirror the case into the Neo4j that the environment names, or the local server.
+
+        Args:
+            database: its name in Neo4j; else the user's home database.
+            options: `scope`, `replace`, `dry_run` as in `linkage.graph.publish`.
+        """
+        return publish(self.path, required(database), **options)
+
+    def pull(self, *, database: str | None = None) -> PullReport:
+        """Bring decisions made in Neo4j back into the case."""
+        return pull(self.path, required(database))
 
 
 def _frame(kind: type[Any], rows: Sequence[Any]) -> pd.DataFrame:

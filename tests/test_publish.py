@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from linkage import decisions, results, store
+from linkage import Case, decisions, results, store
 from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, CheckFailedError, ExitCode, Neo4jError, NotFoundError, UsageError
@@ -513,3 +513,13 @@ def test_where_neo4j_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 def test_a_report_without_a_change() -> None:
     assert not PublishReport("bolt://x", "id", 1, "all").changed
+
+
+def test_from_python(graph: Graph, where: Target, sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINKAGE_NEO4J_URI", where.uri)
+    monkeypatch.setenv("LINKAGE_NEO4J_PASSWORD", where.password)
+    case = Case(sample)
+    assert case.publish(scope="rings").created > 0
+    graph.write("MATCH (r:Ring {rank: 1}) SET r.review = 'watch'")
+    assert [decision.verdict for decision in case.pull().added] == ["watch"]
+    assert case.rings().status[0] == "watch"

@@ -87,7 +87,7 @@ def command(
         print_json("detect", {**report.counts, "run": report.run, "seconds": report.seconds, "timings": report.timings})
     else:
         _print(report)
-    publish_after(case, unless=no_publish)
+    publish_after(case, unless=no_publish, database=database)
 
 
 def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":

@@ -91,12 +91,13 @@ def no_publish_option(function: Function) -> Function:
     )(function)
 
 
-def publish_after(case: Path, *, unless: bool) -> None:
+def publish_after(case: Path, *, unless: bool, database: str | None = None) -> None:
     """Mirror the case when there is a Neo4j to mirror it into; what fails there is a warning, no error.
 
     Args:
         case: the case file, which the command has finished with.
         unless: do nothing.
+        database: its name in Neo4j.
     """
     if unless:
         return
@@ -105,7 +106,7 @@ def publish_after(case: Path, *, unless: bool) -> None:
     try:
         from linkage.graph import publish, target
 
-        where = target()
+        where = target(database)
         if where is None:
             return
         with progress("publish") as step:
