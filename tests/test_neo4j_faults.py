@@ -1,0 +1,407 @@
+"""What can go wrong with a Neo4j, done to a real one: it dies, hangs, refuses, fills its disk, loses an answer.
+
+Each time the command ends within a bounded time with exit code 5 and one sentence, the case file stays as it is, and
+the next publish makes the graph what the case says.
+"""
+
+import os
+import resource
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linkage import decisions, results, server
+from linkage.commands import run
+from linkage.detect import detect
+from linkage.errors import ExitCode
+from linkage.graph import Graph, connect, driver, publish
+from linkage.graph import publish as publishing
+from linkage.server import Server, java, places, process
+from tests.cases import make_case
+from tests.graphs import clear, snapshot, target_of
+from tests.neo4j_server import CACHE, guarded, need_jars
+from tests.relay import listening, relay
+
+pytestmark = pytest.mark.xdist_group("neo4j")
+
+OWN = """# A hung server is noticed after 2 seconds.
+server.bolt.connection_keep_alive=1s
+server.bolt.connection_keep_alive_streaming_scheduling_interval=1s
+server.bolt.connection_keep_alive_probes=2
+"""
+
+RINGS = 4
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case with some rings, for reading only."""
+    members = [[f"{ring}{at}" for at in range(8)] for ring in "abcd"[:RINGS]]
+    pairs = [(name, group[0][0]) for group in members for name in group]
+    path = make_case(
+        tmp_path_factory.mktemp("case") / "case.duckdb",
+        accounts=[
+            {"account_id": name, "status": "active"}
+            for name in [name for name, _ in pairs] + [f"other{at}" for at in range(200)]
+        ],
+        payments=[{"account_id": name, "payment_id": f"card-{ring}"} for name, ring in pairs],
+        logins=[
+            {"account_id": name, "ip": "198.51.100.7", "device_id": f"device-{ring}", "at": "2026-01-03 10:00:00"}
+            for name, ring in pairs
+        ],
+        identifiers=[{"account_id": name, "kind": "tax_id", "value": f"tax-{ring}"} for name, ring in pairs],
+    )
+    detect(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home whose server is started when it is needed, and stopped at the end whatever was done to it."""
+    folder = tmp_path_factory.mktemp("faults") / "home"
+    flags = java.Java.flags
+    with pytest.MonkeyPatch.context() as patch, guarded(folder):
+        patch.setenv(places.CACHE, str(CACHE))
+        need_jars()
+        # Starts in half the time.
+        patch.setattr(java.Java, "flags", lambda own: [*flags(own), "-XX:TieredStopAtLevel=1"])
+        yield folder
+
+
+def begin(home: Path, settings: str = OWN) -> Server:
+    """The server of `home` with these settings, after whatever the test before did to it."""
+    conf = places.Layout(home).own
+    if not conf.exists() or conf.read_text() != settings:
+        server.down(home)
+        home.mkdir(exist_ok=True)
+        conf.write_text(settings)
+    return server.up(home)
+
+
+@pytest.fixture
+def own(home: Path, neo4j_cache: Path) -> Server:
+    return begin(home)
+
+
+@pytest.fixture(autouse=True)
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many transactions, little patience."""
+    monkeypatch.setattr(sys.modules[publishing.__module__], "BATCH", 20)
+    monkeypatch.setattr(driver, "RETRY_SECONDS", 2.0)
+    monkeypatch.setattr(driver, "CONNECT_SECONDS", 1.0)
+
+
+Content = tuple[set[Any], set[Any], tuple[Any, ...]]
+
+
+def content(graph: Graph) -> Content:
+    """The whole graph, and how many relationships, since a set does not tell doubled ones."""
+    return *snapshot(graph), graph.one("MATCH ()-[x]->() RETURN count(x)")
+
+
+@pytest.fixture(scope="module")
+def known() -> list[Content]:
+    """Filled by `whole` once for all tests."""
+    return []
+
+
+@pytest.fixture
+def whole(own: Server, case: Path, known: list[Content]) -> Iterator[Content]:
+    """What an undisturbed publish makes. Before the test, the graph is emptied."""
+    with connect(target_of(own)) as graph:
+        if not known:
+            clear(graph)
+            publish(case, target_of(own))
+            known.append(content(graph))
+        clear(graph)
+    assert len(known[0][1]) > 100
+    yield known[0]
+
+
+def now(own: Server) -> Content:
+    with connect(target_of(own)) as graph:
+        return content(graph)
+
+
+def kill(own: Server) -> None:
+    found = process.look(own.pid)
+    assert found
+    os.kill(own.pid, signal.SIGKILL)
+    while process.same(found):
+        time.sleep(0.01)
+
+
+@dataclass
+class Typed:
+    """Types commands as a person would, with the server in the environment, and sees that they fail as they should."""
+
+    case: Path
+    secret: str
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *words: object, url: str) -> tuple[int, str, str]:
+        self.monkeypatch.setenv("LINKAGE_NEO4J_URI", url)
+        self.monkeypatch.setenv("LINKAGE_NEO4J_PASSWORD", self.secret)
+        before = self.case.read_bytes()
+        beside = sorted(self.case.parent.iterdir())
+        code = run([*map(str, words), "--case", str(self.case)])
+        out, err = self.capsys.readouterr()
+        assert self.secret not in out + err
+        assert "Traceback" not in err
+        assert self.case.read_bytes() == before
+        assert sorted(self.case.parent.iterdir()) == beside
+        return code, out, err
+
+    def fails(self, *words: object, url: str, seconds: float = 10.0) -> str:
+        """Run what must exit 5 within `seconds`; returns its error."""
+        begun = time.monotonic()
+        code, out, err = self(*words or ("neo4j", "publish"), url=url)
+        assert time.monotonic() - begun < seconds
+        assert (code, out) == (ExitCode.NEO4J, "")
+        (error,) = [line for line in err.splitlines() if line.startswith("Error: ")]
+        (hint,) = [line for line in err.splitlines() if line.startswith("Hint: ")]
+        assert error.endswith(".")
+        assert [line for line in err.splitlines() if not line.startswith("publish: ")] == [error, hint]
+        return error.removeprefix("Error: ")
+
+    def disturbed(self, at: str, fault: Callable[[], None]) -> None:
+        """Let `fault` happen during the next publish, once after the first batch of the step `at`."""
+        left = [fault]
+
+        def tell(step: str, _done: int, _total: int) -> None:
+            if step == at and left:
+                left.pop()()
+
+        self.monkeypatch.setattr("linkage.commands.neo4j.publish.progress", lambda _label: nullcontext(tell))
+
+
+@pytest.fixture
+def typed(case: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    return Typed(case, "not-the-password", monkeypatch, capsys)
+
+
+@pytest.fixture
+def admitted(typed: Typed, own: Server) -> Typed:
+    """With the password of the server."""
+    typed.secret = own.password
+    return typed
+
+
+# It dies.
+
+
+def test_a_server_that_dies_and_stays_dead(own: Server, whole: Content, admitted: Typed, home: Path) -> None:
+    admitted.disturbed("creating :PAID_WITH", lambda: kill(own))
+    assert "does not answer" in admitted.fails(url=own.bolt_url, seconds=15)
+    again = begin(home)
+    assert 0 < len(now(again)[0]) < len(whole[0])
+    assert admitted("neo4j", "publish", url=again.bolt_url)[0] == 0
+    assert now(again) == whole
+
+
+def test_a_server_that_comes_back_in_time(own: Server, whole: Content, case: Path, home: Path) -> None:
+    back: list[Server] = []
+    numbers = [int(url.rpartition(":")[2]) for url in (own.bolt_url, own.http_url)]
+    starter = threading.Thread(target=lambda: back.append(server.up(home, bolt_port=numbers[0], http_port=numbers[1])))
+
+    def fault(step: str, _done: int, _total: int) -> None:
+        if step == "creating :USED_DEVICE" and not starter.ident:
+            kill(own)
+            starter.start()
+
+    try:
+        report = publish(case, target_of(own), progress=fault, retry_seconds=120)
+    finally:
+        starter.join()
+    assert back[0].pid != own.pid
+    assert report.created == report.nodes + report.relationships
+    assert now(back[0]) == whole
+    assert not publish(case, target_of(own)).changed
+
+
+def test_commits_whose_answer_is_lost(own: Server, whole: Content, case: Path) -> None:
+    """The server has committed, and we cannot know: what is written again must not be there twice."""
+    lost: list[str] = []
+    armed, waiting = threading.Event(), threading.Event()
+
+    def sent(data: bytes) -> bytes:
+        # A Bolt message of two bytes: a structure without fields, with the number of COMMIT.
+        if armed.is_set() and b"\x00\x02\xb0\x12\x00\x00" in data:
+            armed.clear()
+            waiting.set()
+        return data
+
+    def answered(data: bytes) -> bytes:
+        if waiting.is_set():
+            waiting.clear()
+            return b""
+        return data
+
+    def tell(step: str, _done: int, _total: int) -> None:
+        if step.startswith("creating") and step not in lost:
+            lost.append(step)
+            armed.set()
+
+    where = target_of(own)
+    with relay(own.bolt_url, sent=sent, answered=answered) as url:
+        publish(case, driver.Target(url, where.user, where.password), progress=tell)
+    assert len(lost) > 8
+    assert now(own) == whole
+
+
+# It hangs.
+
+
+def test_a_server_that_hangs(own: Server, whole: Content, admitted: Typed) -> None:
+    admitted.disturbed("creating :Account", lambda: os.kill(own.pid, signal.SIGSTOP))
+    try:
+        assert "does not answer" in admitted.fails(url=own.bolt_url, seconds=20)
+        assert "does not answer" in admitted.fails(url=own.bolt_url)
+        code, out, _ = admitted("neo4j", "status", url=own.bolt_url)
+        assert (code, "graph      unknown: " in out) == (0, True)
+    finally:
+        os.kill(own.pid, signal.SIGCONT)
+    assert admitted("neo4j", "publish", url=own.bolt_url)[0] == 0
+    assert now(own) == whole
+
+
+def test_a_long_query_is_no_hanging_server(own: Server) -> None:
+    with connect(target_of(own)) as graph:
+        assert graph.one("CALL apoc.util.sleep(4000) RETURN 1") == (1,)
+
+
+# It is not there, or something else is.
+
+
+def http(client: socket.socket) -> None:
+    client.recv(1000)
+    client.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+
+def silent(client: socket.socket) -> None:
+    while client.recv(1000):
+        pass
+
+
+def old(client: socket.socket) -> None:
+    """As a Bolt server that knows none of the versions it was offered."""
+    client.recv(1000)
+    client.sendall(bytes(4))
+
+
+def garbled(client: socket.socket) -> None:
+    client.recv(1000)
+    client.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [(http, "speaks HTTP"), (silent, "does not answer"), (old, "too old"), (garbled, "is no Neo4j")],
+)
+@pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
+def test_something_else_listens(typed: Typed, answer: Callable[[socket.socket], None], says: str, scheme: str) -> None:
+    with listening(answer) as port:
+        assert says in typed.fails(url=f"{scheme}://127.0.0.1:{port}")
+        assert says in typed.fails("neo4j", "pull", url=f"{scheme}://127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("scheme", ["bolt", "neo4j", "bolt+s"])
+def test_nothing_is_there(typed: Typed, scheme: str) -> None:
+    assert "does not answer" in typed.fails(url=f"{scheme}://127.0.0.1:9")
+    assert "The host of" in typed.fails(url=f"{scheme}://no-such-host.invalid:7687")
+    code, out, _ = typed("neo4j", "status", url=f"{scheme}://127.0.0.1:9")
+    assert (code, "does not answer" in out) == (0, True)
+
+
+def test_the_driver_says_nothing_by_itself(case: Path) -> None:
+    """It logs what goes wrong, and Python prints that where nobody has set up logging: pytest has."""
+    environment = {**os.environ, "LINKAGE_NEO4J_URI": "neo4j://127.0.0.1:9"}
+    words = [sys.executable, "-W", "error", "-m", "linkage", "neo4j", "publish", "--case", str(case)]
+    done = subprocess.run(words, capture_output=True, text=True, env=environment, timeout=60, check=False)
+    assert (done.returncode, [line.split()[0] for line in done.stderr.splitlines()]) == (5, ["Error:", "Hint:"])
+
+
+# It refuses.
+
+
+def test_a_wrong_password(typed: Typed, own: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "refused the user or the password" in typed.fails(url=own.bolt_url)
+    # After the third time the server would shut the right user out for some seconds.
+    monkeypatch.setenv("LINKAGE_NEO4J_USER", "nobody")
+    assert "refused the user or the password" in typed.fails("neo4j", "pull", url=own.bolt_url)
+    code, out, _ = typed("neo4j", "status", url=own.bolt_url)
+    assert (code, "refused the user or the password" in out) == (0, True)
+
+
+def test_too_old_a_server(admitted: Typed, own: Server) -> None:
+    older = server.VERSION.replace("5.26", "5.20").encode()
+    with relay(own.bolt_url, answered=lambda data: data.replace(server.VERSION.encode(), older)) as url:
+        assert admitted.fails(url=url) == "Neo4j 5.20.12 is too old."
+
+
+def test_a_database_that_is_read_only(whole: Content, admitted: Typed, home: Path) -> None:
+    shut = begin(home, OWN + "server.databases.default_to_read_only=true\nserver.memory.pagecache.size=64m\n")
+    try:
+        assert "is read-only" in admitted.fails(url=shut.bolt_url)
+        with connect(target_of(shut)) as graph:
+            assert graph.one("MATCH (n:Account) RETURN count(n)") == (0,)
+            shown = "SHOW SETTINGS YIELD name, value WHERE name = 'server.memory.pagecache.size' RETURN value"
+            assert graph.one(shown) == ("64.00MiB",)
+    finally:
+        server.down(home)
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux limits another process")
+def test_a_full_disk_at_the_server(own: Server, whole: Content, admitted: Typed, home: Path) -> None:
+    logs = (home / "data" / "transactions" / "neo4j").glob("neostore.transaction.db.*")
+    room = max(log.stat().st_size for log in logs) + 20_000
+    before = resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        said = admitted.fails(url=own.bolt_url, seconds=30)
+        assert "on its side" in said or "not available" in said
+    finally:
+        resource.prlimit(own.pid, resource.RLIMIT_FSIZE, before)
+    server.down(home)
+    again = begin(home)
+    assert admitted("neo4j", "publish", url=again.bolt_url)[0] == 0
+    assert now(again) == whole
+
+
+# It is cut off while we read.
+
+
+def test_a_pull_that_is_cut_believes_nothing(own: Server, whole: Content, admitted: Typed) -> None:
+    assert admitted("neo4j", "publish", url=own.bolt_url)[0] == 0
+    rings = sorted(ring.ring_id for ring in results.rings(admitted.case))
+    assert len(rings) == RINGS
+    with connect(target_of(own)) as graph:
+        graph.write("MATCH (r:Ring) SET r.review = 'confirm', r.review_note = $note", note="x" * 500)
+    cut: list[bytes] = []
+
+    def answered(data: bytes) -> bytes:
+        if cut:
+            return b""
+        if rings[-1].encode() in data:
+            cut.append(data[: data.index(rings[-1].encode())])
+            return cut[0]
+        return data
+
+    with relay(own.bolt_url, answered=answered) as url:
+        assert "does not answer" in admitted.fails("neo4j", "pull", url=url)
+    assert rings[0].encode() in cut[0]
+    assert not decisions.beside(admitted.case).exists()
+    with connect(target_of(own)) as graph:
+        graph.write("MATCH (r:Ring) REMOVE r.review, r.review_note")
+    code, out, _ = admitted("neo4j", "pull", url=own.bolt_url)
+    assert (code, out.startswith("0 decisions")) == (0, True)
