@@ -1,5 +1,6 @@
 """Talk to Neo4j: where it is, how to reach it, and what its refusals mean. The only importer of the `neo4j` driver."""
 
+import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from neo4j import exceptions
 
 from linkage import __version__, server
 from linkage.errors import LinkageError, Neo4jError, UsageError, translate
+from linkage.graph.refusals import CODES, OUT_OF_MEMORY, TOO_LITTLE_MEMORY
 
 OLDEST: Final = (5, 26)
 """The oldest server whose Cypher has all that is used here: 5.26, the long-term support release."""
@@ -21,7 +23,13 @@ CONNECT_SECONDS: Final = 10.0
 RETRY_SECONDS: Final = 60.0
 """For so long a batch is tried again after its connection broke: a server that restarts is back by then."""
 
+NO_ANSWER: Final = "does not answer"
+"""What is said when the connection cannot be made, or breaks."""
+
 SCHEMES: Final = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
+
+# Without any handler Python prints the driver's errors, addresses and all, before ours.
+logging.getLogger("neo4j").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -298,95 +306,23 @@ def _mapped(where: Target) -> Iterator[None]:
     except LinkageError:
         raise
     except (exceptions.Neo4jError, exceptions.DriverError, OSError, ValueError) as exc:
+        # Ctrl-C amid a long parameter leaves half a message on the line: closing the session then fails as well.
+        cause = exc.__context__
+        while cause is not None:
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
+            cause = cause.__context__
         raise explained(exc, where) from None
-
-
-# Beginnings of the server's error codes, and what they mean. The first that fits counts.
-_CODES: Final[tuple[tuple[str, str, str], ...]] = (
-    (
-        "Neo.ClientError.Security.Unauthorized",
-        "{at} refused the user or the password.",
-        "Set LINKAGE_NEO4J_USER and LINKAGE_NEO4J_PASSWORD, or LINKAGE_NEO4J_PASSWORD_FILE.",
-    ),
-    (
-        "Neo.ClientError.Security.AuthenticationRateLimit",
-        "{at} refuses log-ins for a while after too many wrong passwords.",
-        "Wait some seconds, then try with the right one.",
-    ),
-    (
-        "Neo.ClientError.Security.CredentialsExpired",
-        "{at} wants a new password for this user first.",
-        "Set one in Neo4j Browser, then LINKAGE_NEO4J_PASSWORD.",
-    ),
-    ("Neo.ClientError.Security", "{at} does not allow this user to do that.", "Use a user who may read and write."),
-    (
-        "Neo.ClientError.Database.DatabaseNotFound",
-        "{at} has no database of that name.",
-        "Leave --database out, or name one that exists.",
-    ),
-    (
-        "Neo.ClientError.General.WriteOnReadOnlyAccessDatabase",
-        "The database at {at} is read-only.",
-        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
-    ),
-    (
-        "Neo.ClientError.General.ForbiddenOnReadOnlyDatabase",
-        "The database at {at} is read-only.",
-        "Let it be written to, or set LINKAGE_NEO4J_URI to another server.",
-    ),
-    (
-        "Neo.ClientError.Statement.AccessMode",
-        "That query would write, and queries are only allowed to read.",
-        "Run it in Neo4j Browser if you mean it.",
-    ),
-    (
-        "Neo.ClientError.Statement",
-        "{at} refused the query: its Cypher or a parameter does not fit.",
-        "See the query: linkage query NAME --show",
-    ),
-    (
-        "Neo.ClientError.Procedure.ProcedureNotFound",
-        "{at} lacks a procedure that this needs.",
-        "The local server has it: linkage neo4j up",
-    ),
-    (
-        "Neo.ClientError.Schema",
-        "What is in the database at {at} breaks a constraint of the schema.",
-        "See which: linkage neo4j schema validate",
-    ),
-    (
-        "Neo.ClientError.Transaction.TransactionTimedOut",
-        "The query took too long at {at}.",
-        "Ask for less: --param limit=…",
-    ),
-    (
-        "Neo.TransientError.General.MemoryPool",
-        "{at} has too little memory for this.",
-        "Give it more: linkage neo4j up --heap 2g",
-    ),
-    (
-        "Neo.TransientError.General.OutOfMemory",
-        "{at} has too little memory for this.",
-        "Give it more: linkage neo4j up --heap 2g",
-    ),
-    (
-        "Neo.TransientError.Database.DatabaseUnavailable",
-        "The database at {at} is not available.",
-        "See the server's log: linkage neo4j logs",
-    ),
-    (
-        "Neo.DatabaseError",
-        "The database at {at} failed on its side; its disk may be full.",
-        "See the server's log (linkage neo4j logs), mend it, then run the same command again.",
-    ),
-)
 
 
 def explained(exc: BaseException, where: Target) -> LinkageError:
     """What an exception of the driver means, in one sentence and a hint."""
     at = f"Neo4j at {where.uri}"
     code = getattr(exc, "code", None) or ""
-    for beginning, message, hint in _CODES:
+    # Graph Data Science says only in words that it refuses to start, or that its Java ran out of heap.
+    if code == "Neo.ClientError.Procedure.ProcedureCallFailed" and TOO_LITTLE_MEMORY.search(str(exc)):
+        code = OUT_OF_MEMORY
+    for beginning, message, hint in CODES:
         if code.startswith(beginning):
             return Neo4jError(message.format(at=at), hint)
     if isinstance(exc, exceptions.ConfigurationError) or (isinstance(exc, ValueError) and not code):
@@ -394,5 +330,5 @@ def explained(exc: BaseException, where: Target) -> LinkageError:
     if isinstance(exc, exceptions.UnsupportedServerProduct):
         return Neo4jError(f"{at} is no Neo4j, or too old a one.", "Use Neo4j 5.26 or newer: linkage neo4j up")
     if isinstance(exc, (exceptions.DriverError, OSError, exceptions.TransientError)):
-        return Neo4jError(f"{at} does not answer.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
+        return Neo4jError(f"{at} {NO_ANSWER}.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
     return Neo4jError(f"{at} refused ({code or type(exc).__name__}).", "See the server's log: linkage neo4j logs")
