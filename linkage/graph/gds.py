@@ -2,7 +2,8 @@
 
 1. The pair graph, the very one that our own algorithms get, goes to the server as a projection: it lives in the memory
    of GDS, and nothing is written into the database.
-2. An algorithm runs over it, weighted by `bits`, on one thread: with more, GDS is not deterministic.
+2. An algorithm runs over it, weighted by `bits` (for components weights mean nothing), on one thread: with more, GDS
+   is not deterministic.
 3. The communities come back as lists of members.
 4. The projection is dropped, whatever happened.
 
@@ -22,6 +23,7 @@ from linkage.communities import ALGORITHMS, Graph, Labels
 from linkage.errors import LinkageError, Neo4jError, UsageError
 from linkage.graph.driver import Graph as Server
 from linkage.graph.driver import connect, required
+from linkage.graph.refusals import NO_ANSWER
 
 PREFIX: Final = "linkage_"
 """Projections are called so, and then by what no other run has: several may use one server at a time."""
@@ -98,7 +100,9 @@ class Gds:
             return labels
         rng = np.random.default_rng(seed)
         procedure, community = _PROCEDURES[algorithm]
-        settings: dict[str, Any] = {"relationshipWeightProperty": "bits", "concurrency": 1}
+        settings: dict[str, Any] = {"concurrency": 1}
+        if algorithm != "wcc":
+            settings["relationshipWeightProperty"] = "bits"
         if algorithm == "leiden":
             settings["randomSeed"] = int(rng.integers(2**31))
         cypher = (
@@ -126,17 +130,9 @@ def _version(server: Server) -> str:
 @contextmanager
 def _projected(server: Server, graph: Graph, rng: np.random.Generator) -> Iterator[str]:
     """The graph in the memory of GDS during the block, which gets its name. Nodes without edges are left out."""
-    source = np.repeat(np.arange(graph.nodes), np.diff(graph.start))
-    edges = rng.permutation(np.flatnonzero(source < graph.other))
     name = PREFIX + uuid.uuid4().hex
-    columns = {
-        "u": source[edges].tolist(),
-        "v": graph.other[edges].tolist(),
-        "bits": graph.weight[edges].tolist(),
-    }
     try:
-        server.one(_PROJECT, writer=True, name=name, **columns)
-        columns.clear()
+        _send(server, name, graph, rng)
         yield name
     except BaseException:
         # What went wrong says more than that the projection cannot be dropped either, as when the server is gone.
@@ -144,6 +140,29 @@ def _projected(server: Server, graph: Graph, rng: np.random.Generator) -> Iterat
             _drop(server, name)
         raise
     _drop(server, name)
+
+
+def _send(server: Server, name: str, graph: Graph, rng: np.random.Generator) -> None:
+    source = np.repeat(np.arange(graph.nodes), np.diff(graph.start))
+    edges = rng.permutation(np.flatnonzero(source < graph.other))
+    try:
+        server.one(
+            _PROJECT,
+            writer=True,
+            name=name,
+            u=source[edges].tolist(),
+            v=graph.other[edges].tolist(),
+            bits=graph.weight[edges].tolist(),
+        )
+    except Neo4jError as exc:
+        if NO_ANSWER not in exc.message:
+            raise
+        # A server whose heap is too small for what arrives just hangs up.
+        raise Neo4jError(
+            f"Neo4j at {server.target.uri} broke off while {len(edges):,} pairs travelled to it: it may have too "
+            "little memory.",
+            "Give it more: linkage neo4j up --heap 2g. Or use --engine linkage.",
+        ) from None
 
 
 def _drop(server: Server, name: str) -> None:

@@ -1,6 +1,7 @@
 """What the refusals of Neo4j and of its driver mean, in one sentence and a hint."""
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,8 +26,20 @@ def mapped(where: "Target") -> Iterator[None]:
     except LinkageError:
         raise
     except (exceptions.Neo4jError, exceptions.DriverError, OSError, ValueError) as exc:
+        # Ctrl-C amid a long parameter leaves half a message on the line: closing the session then fails as well.
+        for cause in _causes(exc):
+            if isinstance(cause, KeyboardInterrupt):
+                raise cause from None
         raise explained(exc, where) from None
 
+
+NO_ANSWER: Final = "does not answer"
+"""What is said when the connection cannot be made, or breaks."""
+
+_OUT_OF_MEMORY: Final = "Neo.TransientError.General.OutOfMemory"
+
+# Graph Data Science says only in words that it refuses to start, or that its Java ran out of heap.
+_TOO_LITTLE_MEMORY: Final = re.compile("estimated memory|OutOfMemoryError|[Hh]eap space")
 
 # Beginnings of the server's error codes, and what they mean. The first that fits counts.
 _CODES: Final[tuple[tuple[str, str, str], ...]] = (
@@ -92,7 +105,7 @@ _CODES: Final[tuple[tuple[str, str, str], ...]] = (
         "Give it more: linkage neo4j up --heap 2g",
     ),
     (
-        "Neo.TransientError.General.OutOfMemory",
+        _OUT_OF_MEMORY,
         "{at} has too little memory for this.",
         "Give it more: linkage neo4j up --heap 2g",
     ),
@@ -113,6 +126,8 @@ def explained(exc: BaseException, where: "Target") -> LinkageError:
     """What an exception of the driver means, in one sentence and a hint."""
     at = f"Neo4j at {where.uri}"
     code = getattr(exc, "code", None) or ""
+    if code == "Neo.ClientError.Procedure.ProcedureCallFailed" and _TOO_LITTLE_MEMORY.search(str(exc)):
+        code = _OUT_OF_MEMORY
     for beginning, message, hint in _CODES:
         if code.startswith(beginning):
             return Neo4jError(message.format(at=at), hint)
@@ -130,7 +145,7 @@ def explained(exc: BaseException, where: "Target") -> LinkageError:
     if isinstance(exc, exceptions.ConfigurationError) or (isinstance(exc, ValueError) and not code):
         return Neo4jError(f"{at} cannot be used: the address or its settings do not fit.", f"See {where.source}.")
     if isinstance(exc, (exceptions.DriverError, OSError, exceptions.TransientError)):
-        return Neo4jError(f"{at} does not answer.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
+        return Neo4jError(f"{at} {NO_ANSWER}.", "See if it runs: linkage neo4j status. Start it: linkage neo4j up")
     return Neo4jError(f"{at} refused ({code or type(exc).__name__}).", "See the server's log: linkage neo4j logs")
 
 
