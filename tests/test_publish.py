@@ -8,17 +8,18 @@ from typing import Any
 
 import pytest
 
-from linkage import Case, decisions, results, store
+from linkage import Case, decisions, results, server, store
 from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, CheckFailedError, ExitCode, Neo4jError, NotFoundError, UsageError
-from linkage.graph import Graph, Target, offline, publish, schema, wanted
+from linkage.graph import Graph, Target, connect, offline, publish, schema, wanted
 from linkage.graph.driver import target
 from linkage.graph.publish import PublishReport
 from linkage.graph.pull import pull
 from linkage.server import Server
 from tests.cases import add_rows, make_case
 from tests.graphs import clear, emptied, snapshot, target_of
+from tests.neo4j_server import guarded
 
 pytestmark = pytest.mark.xdist_group("neo4j")
 
@@ -322,13 +323,40 @@ def test_two_publishes_of_a_case_at_once(graph: Graph, where: Target, sample: Pa
     assert said == ["checking"]
 
 
-def test_an_offline_import_gives_the_same_graph(graph: Graph, where: Target, sample_case: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "off line's"
-    report = offline.write(sample_case, folder)
+def test_an_offline_import_gives_the_same_graph(
+    graph: Graph, where: Target, tmp_path: Path, neo4j_cache: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    rows = ring_of()
+    rows["accounts"] += [{"account_id": text, "plan": text, "org_verified": True} for text in HOSTILE]
+    rows["payments"] += [{"account_id": text, "payment_id": value} for text in HOSTILE for value in HOSTILE[:6]]
+    rows["identifiers"] += [{"account_id": text, "kind": text, "value": "x"} for text in HOSTILE for _ in range(2)]
+    rows["links"] = [{"account_id": HOSTILE[0], "other_account_id": text, "kind": text} for text in HOSTILE[1:]]
+    case = make_case(tmp_path / "case.duckdb", **rows)
+    detect(case)
+    publish(case, where)
+    whole = snapshot(graph)
+    folder, home = tmp_path / "off line's", tmp_path / "home"
+    report = offline.write(case, folder, scope="all")
     assert report.command.startswith("neo4j-admin database import full neo4j --overwrite-destination=true")
-    assert all((folder / name).exists() for name in report.files)
+    assert offline.arguments(folder) == report.arguments
     with pytest.raises(UsageError, match="holds something already"):
-        offline.write(sample_case, folder)
+        offline.write(case, folder)
+    with pytest.raises(NotFoundError, match="no files for an import"):
+        offline.arguments(tmp_path)
+    monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(home))
+    with guarded(home):
+        assert run(["neo4j", "load", str(folder)]) == 0
+        up = server.up(home)
+        assert run(["neo4j", "load", str(folder), "--replace"]) == ExitCode.USAGE
+        assert "only be loaded while it is down" in capsys.readouterr().err
+        assert not publish(case, target_of(up)).changed
+        with connect(target_of(up)) as loaded:
+            assert snapshot(loaded) == whole
+        server.down(home)
+        assert run(["neo4j", "load", str(folder)]) == ExitCode.USAGE
+        assert "also what people added there" in capsys.readouterr().err
+        assert run(["neo4j", "load", str(folder), "--replace", "-q"]) == 0
 
 
 def test_schema_is_applied_once_and_drift_is_found(graph: Graph, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ The import makes the database anew from these files. A publish afterwards finds 
 constraints and indexes.
 """
 
+import json
 import shlex
 import shutil
 from dataclasses import dataclass
@@ -14,11 +15,17 @@ from typing import Final
 import duckdb
 
 from linkage import store
-from linkage.errors import MachineError, UsageError, translate
+from linkage.errors import MachineError, NotFoundError, UsageError, translate
 from linkage.graph.layers import CASE, LABELS, LAYERS, Layer, Nodes, Property
 from linkage.graph.wanted import Scope, Wanted, build
 
 _HEADER_TYPES: Final = {"text": "string", "integer": "long", "float": "double", "bool": "boolean", "time": "datetime"}
+
+Part = tuple[str, str, str]
+"""`nodes` or `relationships`, labels or type, file name."""
+
+PARTS: Final = "import.json"
+"""The file that lists the others."""
 
 
 @dataclass(frozen=True)
@@ -59,25 +66,33 @@ def write(case: Path, folder: Path, *, scope: Scope = "all", database: str = "ne
         with store.scratch(case) as con:
             wanted = build(con, case, scope)
             parts = [part for layer in LAYERS for part in _layer(con, layer, folder)] + [_case(con, wanted, folder)]
+        # Last, so that a folder that was not finished is none to import.
+        (folder / PARTS).write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
     except (OSError, duckdb.Error) as exc:
         shutil.rmtree(folder, ignore_errors=True)
         raise translate(exc, f"writing {folder}") from None
-    options = [f"--{kind}={labels}={(folder / name).resolve()}" for kind, labels, name in parts]
-    arguments = (
-        "database",
-        "import",
-        "full",
-        database,
-        "--overwrite-destination=true",
-        "--input-type=parquet",
-        *options,
-    )
     names = tuple(name for _, _, name in parts)
-    return OfflineReport(folder, names, wanted.nodes, wanted.relationships, arguments)
+    return OfflineReport(folder, names, wanted.nodes, wanted.relationships, _arguments(folder, parts, database))
 
 
-Part = tuple[str, str, str]
-"""`nodes` or `relationships`, labels or type, file name."""
+def arguments(folder: Path, database: str = "neo4j") -> tuple[str, ...]:
+    """The arguments of `neo4j-admin` that import what `write` left in `folder`.
+
+    Raises:
+        NotFoundError: it left nothing there.
+    """
+    try:
+        parts = json.loads((folder / PARTS).read_text(encoding="utf-8"))
+        return _arguments(folder, [(str(kind), str(labels), str(name)) for kind, labels, name in parts], database)
+    except (OSError, ValueError, TypeError):
+        raise NotFoundError(
+            f"{folder} holds no files for an import.", "Write them: linkage neo4j publish --offline DIR"
+        ) from None
+
+
+def _arguments(folder: Path, parts: list[Part], database: str) -> tuple[str, ...]:
+    options = [f"--{kind}={labels}={(folder / name).resolve()}" for kind, labels, name in parts]
+    return ("database", "import", "full", database, "--overwrite-destination=true", "--input-type=parquet", *options)
 
 
 def _layer(con: duckdb.DuckDBPyConnection, layer: Layer, folder: Path) -> list[Part]:

@@ -7,6 +7,7 @@
 from pathlib import Path
 
 from linkage.server import jars, password
+from linkage.server.admin import admin
 from linkage.server.clipboard import copy
 from linkage.server.jars import VERSION, Progress
 from linkage.server.lifecycle import Server, Status, down, follow_log, log_tail, running, status, up
@@ -17,6 +18,7 @@ __all__ = [
     "Progress",
     "Server",
     "Status",
+    "admin",
     "copy",
     "down",
     "download_size",

@@ -103,7 +103,7 @@ def running(home: Path | None = None) -> Server | None:
         layout = Layout.of(home)
     except LinkageError:
         return None
-    state = _alive(layout)
+    state = alive(layout)
     return _server(layout, state) if state and ports.connects(state.bolt_port) else None
 
 
@@ -136,7 +136,7 @@ def up(
         return _as_asked(server, bolt_port, http_port)
     layout.make()
     with locked(layout.home / "lock"):
-        state = _alive(layout)
+        state = alive(layout)
         if state is not None:
             tell(Progress("Waiting for Neo4j, which is starting"))
             try:
@@ -153,7 +153,7 @@ def up(
 def status(home: Path | None = None) -> Status:
     """Whether the server of `home` is up, and where its files are."""
     layout = Layout.of(home)
-    state = _alive(layout)
+    state = alive(layout)
     up = state is not None and ports.connects(state.bolt_port)
     return Status(
         state="running" if up else "starting" if state else "stopped",
@@ -176,7 +176,7 @@ def down(home: Path | None = None) -> bool:
     if not layout.home.is_dir():
         return False
     with locked(layout.home / "lock"):
-        state = _alive(layout)
+        state = alive(layout)
         if state is not None:
             process.stop(state.process, patience=_STOP_PATIENCE)
         _forget(layout)
@@ -334,7 +334,7 @@ def _forget(layout: Layout) -> None:
     layout.state.unlink(missing_ok=True)
 
 
-def _alive(layout: Layout) -> _State | None:
+def alive(layout: Layout) -> _State | None:
     """The state on file if its process runs and is the server of this home."""
     try:
         document: Any = json.loads(layout.state.read_text(encoding="utf-8"))

@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, str]] = {
     "password": "Show or copy the local server's password.",
     "schema": "Apply or validate constraints and indexes.",
     "publish": "Mirror the case into Neo4j.",
+    "load": "Load the local server from files of publish --offline.",
     "pull": "Bring decisions made in Neo4j back into the case.",
 }
 

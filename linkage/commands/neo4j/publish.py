@@ -55,6 +55,6 @@ def _offline(case: Path, folder: Path, scope: str, database: str | None, *, as_j
         print_json("offline", report)
         return
     tell(f"{folder}: {report.nodes:,} nodes and {report.relationships:,} relationships in {len(report.files)} files")
-    tell("With the server stopped, on its machine:")
+    tell("With the server stopped, on its machine (the local server: linkage neo4j load DIR):")
     tell(report.command)
     note("Then start it and run: linkage neo4j publish")
