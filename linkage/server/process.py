@@ -44,9 +44,17 @@ def _from_proc(pid: int) -> Process | None:
         words = (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
     except OSError:
         return None
-    if len(fields) < 20 or fields[0] in "ZX":
+    if len(fields) < 20 or (fields[0] in "ZX" and _threads(pid) < 2):
         return None
     return Process(pid, fields[19], " ".join(os.fsdecode(word) for word in words).strip())
+
+
+def _threads(pid: int) -> int:
+    """How many threads there are: while a killed process has others than its first, it holds its ports and locks."""
+    try:
+        return len(list((_PROC / str(pid) / "task").iterdir()))
+    except OSError:
+        return 0
 
 
 def _from_ps(pid: int) -> Process | None:
