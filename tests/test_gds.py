@@ -249,13 +249,21 @@ def test_nothing_is_left_after_a_failure(graph: driver.Graph, monkeypatch: pytes
     assert [name.startswith(gds.PREFIX) for name in seen] == [True]
 
 
-def test_ctrl_c_while_edges_travel(graph: driver.Graph) -> None:
+def test_ctrl_c_while_edges_travel(graph: driver.Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
     u, v = rng.integers(0, 100_000, (2, 600_000)).astype(np.int32)
     whole = Graph.from_edges(100_000, u, v, np.ones(len(u)))
-    timer = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
-    with pytest.raises(KeyboardInterrupt):
+    ask = driver.Graph.rows
+    # Soon after the start of what takes seconds: a signal that came too late would end the tests.
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+
+    def rows(self: driver.Graph, cypher: str, **parameters: Any) -> Iterator[tuple[Any, ...]]:
+        if "gds.graph.project" in cypher:
+            timer.start()
+        return ask(self, cypher, **parameters)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(driver.Graph, "rows", rows)
         Gds().partition(whole, "louvain", 1)
     timer.join()
 
