@@ -339,5 +339,3 @@ def test_detect_as_typed(graph: driver.Graph, fresh: Callable[[str], Path], caps
     assert "algorithm leiden, seed 1" in " ".join(linkage("runs")[1].split())
     code, _, err = linkage("detect", "--engine", "gds", "--resolution", "2")
     assert (code, "GDS cannot take a resolution of 2 bits" in err) == (2, True)
-    code, _, err = linkage("detect", "--database", "neo4j")
-    assert (code, "add --engine gds" in err) == (2, True)

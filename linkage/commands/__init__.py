@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "why": "Show what ties two accounts.",
     "hubs": "Show the identifiers that were damped, and why.",
     "runs": "Show the runs of detect with their parameters.",
-    "neo4j": "Mirror the case into Neo4j; look after a local server.",
+    "neo4j": "Mirror the case into Neo4j, and look after a local server.",
     "open": "Open Neo4j Browser on a ring.",
     "query": "Ask an investigator's question in Neo4j.",
     "export": "Write rings, members and evidence as files.",

@@ -7,7 +7,6 @@ import click
 
 from linkage.commands.common import case_option, detail, note, output_options, print_json, spinner, tell
 from linkage.commands.graph import database_option, no_publish_option, publish_after
-from linkage.errors import UsageError
 
 if TYPE_CHECKING:
     from linkage.communities import Engine
@@ -92,8 +91,6 @@ def command(
 
 def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
     if name == "linkage":
-        if database is not None:
-            raise UsageError("--database says where --engine gds works.", "Leave it out, or add --engine gds.")
         return None
     from linkage.graph.gds import Gds
 
