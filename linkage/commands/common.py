@@ -7,11 +7,14 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from linkage.text import safe, safe_json
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -122,6 +125,22 @@ def live() -> bool:
 def _volume() -> int:
     context = click.get_current_context(silent=True)
     return int(context.meta.get(_VOLUME, 0)) if context else 0
+
+
+def bytes_bar() -> "Progress":
+    """A bar on stderr with bytes, rate and time left, which goes when it is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    )
 
 
 def spinner(label: str) -> "AbstractContextManager[Callable[[str], None]]":

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from linkage.commands.common import PATH, case_option, detail, fail, live, note, output_options, print_json, tell
+from linkage.commands.common import (
+    PATH,
+    bytes_bar,
+    case_option,
+    detail,
+    fail,
+    live,
+    note,
+    output_options,
+    print_json,
+    tell,
+)
 from linkage.commands.graph import no_publish_option, publish_after
 from linkage.errors import ExitCode
 from linkage.model import TABLES
@@ -122,25 +133,7 @@ class _Bar(AbstractContextManager[Any]):
     """Bytes read, rate and time left, on a terminal."""
 
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        self._bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-            TimeRemainingColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
+        self._bar = bytes_bar()
         self._task = self._bar.add_task("", total=None)
 
     def __enter__(self) -> "Callable[[Progress], None]":

@@ -164,12 +164,7 @@ class Graph:
         self, cypher: str, parameters: Mapping[str, Any], *, seconds: float | None = None
     ) -> tuple[list[str], list[dict[str, Any]]]:
         """Column names and rows of a query that is only allowed to read."""
-        with (
-            mapped(self.target),
-            self._session(neo4j.READ_ACCESS) as session,
-            session.begin_transaction(timeout=seconds) as transaction,
-        ):
-            result = transaction.run(cypher, dict(parameters))
+        with self._asked(cypher, parameters, seconds) as result:
             columns = list(result.keys())
             return columns, [{key: plain(record[key]) for key in columns} for record in result]
 
@@ -177,12 +172,7 @@ class Graph:
         self, cypher: str, parameters: Mapping[str, Any], *, seconds: float | None = None
     ) -> tuple[list[str], Drawing]:
         """Column names of a query that is only allowed to read, and the nodes and relationships that it returns."""
-        with (
-            mapped(self.target),
-            self._session(neo4j.READ_ACCESS) as session,
-            session.begin_transaction(timeout=seconds) as transaction,
-        ):
-            result = transaction.run(cypher, dict(parameters))
+        with self._asked(cypher, parameters, seconds) as result:
             columns = list(result.keys())
             found = result.graph()
             nodes = tuple(Node(n.element_id, tuple(sorted(n.labels)), plain(n)) for n in found.nodes)
@@ -192,6 +182,15 @@ class Graph:
                 if start is not None and end is not None:
                     ties.append(Relationship(tie.element_id, tie.type, start.element_id, end.element_id, plain(tie)))
             return columns, Drawing(nodes, tuple(ties))
+
+    @contextmanager
+    def _asked(self, cypher: str, parameters: Mapping[str, Any], seconds: float | None) -> Iterator[neo4j.Result]:
+        with (
+            mapped(self.target),
+            self._session(neo4j.READ_ACCESS) as session,
+            session.begin_transaction(timeout=seconds) as transaction,
+        ):
+            yield transaction.run(cypher, dict(parameters))
 
     def one(self, cypher: str, *, writer: bool = False, **parameters: Any) -> tuple[Any, ...]:
         """The first row of a read query, or (); arguments as in `rows`."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from linkage.commands.common import live, note
+from linkage.commands.common import bytes_bar, live, note
 from linkage.text import safe
 
 if TYPE_CHECKING:
@@ -32,20 +32,8 @@ class _Lines:
 
 class _Bar(AbstractContextManager[Any]):
     def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-            TransferSpeedColumn,
-        )
-
-        console = Console(stderr=True)
-        self._status = console.status("")
-        columns = (BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-        self._bar = Progress(TextColumn("{task.description}", markup=False), *columns, console=console, transient=True)
+        self._bar = bytes_bar()
+        self._status = self._bar.console.status("")
         self._task = self._bar.add_task("", total=None)
         self._downloads = False
 

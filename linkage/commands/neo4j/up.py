@@ -1,5 +1,7 @@
 """`linkage neo4j up`."""
 
+import os
+
 import click
 
 from linkage.commands.common import detail, note, output_options, print_json, tell
@@ -36,3 +38,5 @@ def command(bolt_port: int | None, http_port: int | None, heap: str, as_json: bo
     tell(f"Neo4j {found.version} {'was up already' if was_up else 'is up'}: {found.bolt_url} and {found.http_url}")
     detail(f"Process {found.pid}, Java {found.java}, folder {found.home}")
     note(f"Its user is {found.user}; its password: linkage neo4j password")
+    if os.environ.get("LINKAGE_NEO4J_URI"):
+        note("LINKAGE_NEO4J_URI is set and goes before it: unset it to use this one.")
