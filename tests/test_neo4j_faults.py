@@ -345,7 +345,10 @@ def garbled(client: socket.socket) -> None:
     [(http, "speaks HTTP"), (silent, "does not answer"), (old, "too old"), (garbled, "is no Neo4j")],
 )
 @pytest.mark.parametrize("scheme", ["bolt", "neo4j"])
-def test_something_else_listens(typed: Typed, answer: Callable[[socket.socket], None], says: str, scheme: str) -> None:
+def test_something_else_listens(
+    typed: Typed, answer: Callable[[socket.socket], None], says: str, scheme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.5)
     with listening(answer) as port:
         assert says in typed.fails(url=f"{scheme}://127.0.0.1:{port}")
         assert says in typed.fails("neo4j", "pull", url=f"{scheme}://127.0.0.1:{port}")
