@@ -110,6 +110,11 @@ _CODES: Final[tuple[tuple[str, str, str], ...]] = (
         "Give it more: linkage neo4j up --heap 2g",
     ),
     (
+        "Neo.TransientError.General.DatabaseUnavailable",
+        "The database at {at} is not available.",
+        "See the server's log: linkage neo4j logs",
+    ),
+    (
         "Neo.TransientError.Database.DatabaseUnavailable",
         "The database at {at} is not available.",
         "See the server's log: linkage neo4j logs",
