@@ -273,7 +273,7 @@ def test_something_else_than_bolt_does_not_pass_for_it() -> None:
 
 def test_homes_are_where_the_system_wants_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME"):
+    for name in ("XDG_DATA_HOME", "XDG_CACHE_HOME", places.HOME, places.CACHE):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
     assert server.home() == tmp_path / ".local/share/linkage/neo4j"
