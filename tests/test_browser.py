@@ -1,6 +1,8 @@
 """The user's story to its end: Neo4j Browser, in a real Chromium, on a ring."""
 
+import contextlib
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -10,7 +12,7 @@ import pytest
 
 from linkage import results, store
 from linkage.detect import detect
-from linkage.errors import NotFoundError, UsageError
+from linkage.errors import ExitCode, NotFoundError, UsageError
 from linkage.graph import Target, publish
 from linkage.graph.browser import address, behind, guide, ring_page, write_guide
 from linkage.sample import copy_to
@@ -152,3 +154,26 @@ def test_open_asks_before_it_downloads(sample_case: Path, tmp_path: Path, capfd:
     assert re.search(r"would have to be downloaded \(1\d\d MB\)", done.stderr)
     assert "linkage open --yes" in done.stderr
     assert not (tmp_path / "home").exists()
+
+
+def test_open_takes_no_for_an_answer(sample_case: Path, tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    environment = {
+        **os.environ,
+        "LINKAGE_NEO4J_HOME": str(tmp_path / "home"),
+        "LINKAGE_NEO4J_CACHE": str(tmp_path / "c"),
+    }
+    command = [sys.executable, "-m", "linkage", "open", "--case", str(sample_case)]
+    with subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment) as child:
+        os.close(slave)
+        said = b""
+        while b"[y/N]" not in said:
+            said += os.read(master, 1000)
+        os.write(master, b"n\n")
+        with contextlib.suppress(OSError):
+            while more := os.read(master, 1000):
+                said += more
+    os.close(master)
+    assert child.returncode == ExitCode.NEO4J
+    assert b"none was downloaded" in said
+    assert not (tmp_path / "c").exists()

@@ -10,7 +10,7 @@ import click
 
 from linkage.commands.common import case_option, note, output_options, print_json, tell
 from linkage.commands.graph import database_option, describe, progress
-from linkage.errors import UsageError
+from linkage.errors import Neo4jError, UsageError
 
 if TYPE_CHECKING:
     from linkage.graph import Target
@@ -67,7 +67,11 @@ def _where(database: str | None, *, yes: bool) -> "Target":
                 f"No Neo4j is known, and the local server would have to be downloaded ({size}).",
                 "Agree to that: linkage open --yes. Or set LINKAGE_NEO4J_URI.",
             )
-        click.confirm(f"No Neo4j is known. Download a local server ({size})?", abort=True, err=True)
+        if not click.confirm(f"No Neo4j is known. Download a local server ({size})?", err=True):
+            raise Neo4jError(
+                "No Neo4j is known, and none was downloaded.",
+                "Set LINKAGE_NEO4J_URI, or look at the ring here: linkage ring RING",
+            )
     with server_progress() as step:
         server.up(progress=step)
     return required(database)
