@@ -140,8 +140,8 @@ def guide(ring: results.RingRow, query: str) -> str:
         f"<p><b>Why:</b> {why}</p><p><b>Doubts:</b> {doubts}</p>"
         f"<p>Click the query, then run it:</p>{_runnable(query)}",
         *(_slide(asked[name], ring) for name in NEXT if name in asked),
-        "<h3>Decide</h3><p>Click, put your name and words in, run. Then, in a terminal: "
-        "<code>linkage neo4j pull</code></p>"
+        "<h3>Decide</h3><p>Click, put your name and words in, run. <code>review</code> is confirm, dismiss, watch or "
+        "open. Then, in a terminal: <code>linkage neo4j pull</code></p>"
         + _runnable(
             f"MATCH (r:Ring {{ring_id: '{ring.ring_id}'}})\n"
             "SET r.review = 'watch', r.review_by = 'your name', r.review_note = '', r.review_at = datetime()"
