@@ -1,4 +1,4 @@
-"""Make the pictures of the README: `python docs/pictures.py`, or `make pictures`.
+"""Make the picture of the README: `python docs/pictures.py`, or `make pictures`.
 
 The sample goes the way of the user's story: a real server, Neo4j Browser in a real Chromium.
 """
@@ -40,9 +40,6 @@ def main() -> None:
                 log_in(shown, opened.url, up.password)
                 shown.locator(f"h3:has-text('{ring.ring_id}')").wait_for()
                 run(shown)
-                IMAGES.mkdir(exist_ok=True)
-                shown.wait_for_timeout(4_000)
-                shown.screenshot(path=IMAGES / "browser.png")
                 picture(shown, IMAGES / "ring.png")
 
 
