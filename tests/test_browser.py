@@ -125,7 +125,7 @@ def test_the_address_and_the_guide(sample_case: Path, tmp_path: Path, monkeypatc
     plain = Target("bolt://graph.example.com:7687", "a&b", "secret")
     opened = ring_page(plain, ring)
     assert opened.url.startswith(
-        "http://graph.example.com:7474/browser/?dbms=bolt://a%2526b@graph.example.com:7687&db=neo4j&"
+        "http://graph.example.com:7474/browser/?dbms=bolt://a%2526b@graph.example.com:7687&preselectAuthMethod=NATIVE&"
     )
     assert "secret" not in opened.url
     head, _, query = opened.url.partition("&arg=")

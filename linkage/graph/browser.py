@@ -66,7 +66,9 @@ def address(where: Target, query: str) -> str:
     """
     scheme, _, host = where.uri.partition("://")
     dbms = f"{scheme}://{quote(where.user, safe='')}@{host}"
-    parts = {"dbms": dbms, "db": where.database or "neo4j", "preselectAuthMethod": "NATIVE"}
+    # Servers of 2026 take no `db`; without it both kinds show the user's home database.
+    named = {"db": where.database} if where.database else {}
+    parts = {"dbms": dbms, **named, "preselectAuthMethod": "NATIVE"}
     settings = "&".join(f"{name}={quote(value, safe=':/@')}" for name, value in parts.items())
     return f"{base(where)}/browser/?{settings}&cmd=edit&arg={quote(query, safe='')}"
 
