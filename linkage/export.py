@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 from linkage import results, store
 from linkage.errors import MachineError, translate
+from linkage.files import replace
 
 Format = Literal["csv", "parquet"]
 
@@ -64,7 +65,7 @@ def export(case: Path, folder: Path, *, format: Format = "csv") -> ExportReport:
         for name, rows in tables.items():
             path = folder / f"{name}.{format}"
             content = _csv(COLUMNS[name], rows) if format == "csv" else _parquet(folder, COLUMNS[name], rows)
-            changed |= _replace(path, content)
+            changed |= replace(path, content)
             files.append(path)
     except OSError as exc:
         raise translate(exc, f"writing {folder}") from None
@@ -83,7 +84,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, A
     else:
         content = _csv(columns, rows)
     try:
-        _replace(path, content)
+        replace(path, content)
     except OSError as exc:
         raise translate(exc, f"writing {path}") from None
 
@@ -125,15 +126,3 @@ def _parquet(folder: Path, columns: Sequence[str], rows: Sequence[Mapping[str, A
     finally:
         con.close()
         path.unlink(missing_ok=True)
-
-
-def _replace(path: Path, content: bytes) -> bool:
-    if path.exists() and path.read_bytes() == content:
-        return False
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        fresh.write_bytes(content)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
-    return True

@@ -111,6 +111,11 @@ class Kind:
         """The kind in a sentence, e.g. "IP address"."""
         return self.noun or self.name.replace("_", " ")
 
+    @property
+    def plural(self) -> str:
+        """Several of the kind in a sentence, e.g. "IP addresses"."""
+        return self.words + ("es" if self.words.endswith("s") else "s")
+
 
 BUILT_IN_KINDS: Final[dict[str, Kind]] = {
     kind.name: kind

@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 from linkage import decisions, results, store
 from linkage.errors import NotFoundError, translate
+from linkage.files import replace
 from linkage.graph.driver import Graph, Target, connect
 from linkage.graph.layers import CASE
 from linkage.graph.questions import Question, questions
@@ -122,9 +123,7 @@ def write_guide(where: Target, ring: results.RingRow, page: Page) -> bool:
         return False
     target = where.web / "browser" / "linkage" / "ring.html"
     try:
-        fresh = target.with_name(".ring.html.new")
-        fresh.write_text(guide(ring, page.query), encoding="utf-8")
-        fresh.replace(target)
+        replace(target, guide(ring, page.query).encode())
     except OSError as exc:
         raise translate(exc, f"writing {target}") from None
     return True

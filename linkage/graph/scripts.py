@@ -8,15 +8,14 @@ a second statement, or cuts the address (`&`, `#`).
 import io
 import math
 import re
-import secrets
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 from linkage.errors import UsageError, translate
+from linkage.files import replace
 from linkage.graph.binding import read
 from linkage.graph.questions import NAMED, Question
 
@@ -107,17 +106,7 @@ def write_saved_scripts(path: Path, asked: Sequence[Question]) -> bool:
         NotFoundError: there is no such folder.
         MachineError: the place cannot be written to.
     """
-    contents = saved_scripts(asked)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        with suppress(FileNotFoundError):
-            if path.read_bytes() == contents:
-                return False
-        try:
-            fresh.write_bytes(contents)
-            fresh.replace(path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        return replace(path, saved_scripts(asked))
     except OSError as exc:
         raise translate(exc, f"writing {path}") from None
-    return True

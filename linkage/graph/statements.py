@@ -7,7 +7,7 @@ are grouped by their end, which is then looked up once a group.
 from collections.abc import Sequence
 from typing import Final
 
-from linkage.graph.layers import LAYERS, Nodes, Property, Relationships
+from linkage.graph.layers import Nodes, Property, Relationships
 
 MARK: Final = "mirrored"
 GONE: Final = "gone"
@@ -207,6 +207,3 @@ def wanted_sums(layer: Nodes | Relationships) -> str:
         }[p.type]
         parts.append(f"coalesce(sum({inner}), 0)::HUGEINT")
     return f"SELECT count(*), {', '.join(parts)} FROM want_{layer.name}"
-
-
-OWNED: Final = tuple(sorted({p.name for layer in LAYERS for p in layer.columns}))

@@ -113,11 +113,11 @@ WITH holders AS (SELECT e.ring_id, e.kind, count(DISTINCT m.account_id) AS accou
     FROM base_evidence e JOIN base_sighting s USING (kind, value)
     JOIN base_member m ON m.ring_id = e.ring_id AND m.account_id = s.account_id GROUP BY ALL)
 SELECT e.ring_id || '/' || graph_key(e.kind) AS bundle_id, e.ring_id, graph_key(e.kind) AS kind,
-    count(*) || ' ' || any_value(n.words) || CASE WHEN count(*) > 1 THEN n.plural ELSE '' END AS label,
+    count(*) || ' ' || CASE WHEN count(*) > 1 THEN n.plural ELSE n.words END AS label,
     count(*) AS identifiers, coalesce(any_value(h.accounts), max(e.accounts)) AS accounts,
     round(sum(e.bits), 4) AS bits
 FROM base_evidence e JOIN kind_names n USING (kind) LEFT JOIN holders h USING (ring_id, kind)
-GROUP BY e.ring_id, e.kind, n.plural;
+GROUP BY e.ring_id, e.kind, n.words, n.plural;
 """
 
 _RELATIONSHIPS: Final = """
@@ -240,8 +240,8 @@ def _newest(con: duckdb.DuckDBPyConnection) -> tuple[int, int, int]:
 def _name_kinds(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("CREATE TABLE kind_names (kind VARCHAR, words VARCHAR, plural VARCHAR)")
     for (kind,) in con.execute("SELECT DISTINCT kind FROM base_evidence ORDER BY kind").fetchall():
-        words = kind_of(kind).words
-        con.execute("INSERT INTO kind_names VALUES (?, ?, ?)", [kind, words, "es" if words.endswith("s") else "s"])
+        named = kind_of(kind)
+        con.execute("INSERT INTO kind_names VALUES (?, ?, ?)", [kind, named.words, named.plural])
 
 
 def _split_sightings(con: duckdb.DuckDBPyConnection) -> None:

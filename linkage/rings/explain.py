@@ -88,11 +88,10 @@ def doubts(facts: Facts, shared: Sequence[Shared], factors: dict[str, float]) ->
 
 
 def _tie(line: Shared) -> str:
-    words = kind_of(line.kind).words
+    kind = kind_of(line.kind)
     if line.values == 1:
-        return f"one {words}" + (f" ({line.most:,} of them)" if line.most > 2 else "")
-    plural = words + ("es" if words.endswith("s") else "s")
-    return f"{line.values:,} {plural} (one at {line.most:,} of them)"
+        return f"one {kind.words}" + (f" ({line.most:,} of them)" if line.most > 2 else "")
+    return f"{line.values:,} {kind.plural} (one at {line.most:,} of them)"
 
 
 def _days(days: float) -> str:
