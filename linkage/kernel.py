@@ -7,8 +7,11 @@ import numba as nb
 
 
 def kernel(function: Callable[..., Any]) -> Any:
-    """Like `numba.njit(cache=True)`, but without a cache where no folder can be written, instead of failing."""
+    """Like `numba.njit(cache=True, nogil=True)`, but without a cache where no folder can be written.
+
+    Compiled code holds no lock: several threads can run it at once.
+    """
     try:
-        return nb.njit(cache=True)(function)
+        return nb.njit(cache=True, nogil=True)(function)
     except RuntimeError:
-        return nb.njit(function)
+        return nb.njit(nogil=True)(function)

@@ -21,7 +21,7 @@ import duckdb
 from linkage import __version__
 from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 WAIT_SECONDS: Final = 10.0
 
 _OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
@@ -31,6 +31,25 @@ _DECISIONS: Final = """
 CREATE TABLE decisions (decision BIGINT PRIMARY KEY, ring_id VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
     note VARCHAR NOT NULL, tags VARCHAR[] NOT NULL, "by" VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
     source VARCHAR NOT NULL, run BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL);
+"""
+
+_PROMPTS: Final = """
+-- What is kept of raw prompts: a sketch of each (linkage/prompts/sketch.py). Texts that differ in line breaks only have
+-- one id and may have several sketches.
+CREATE TABLE prompts (prompt UBIGINT NOT NULL, sketch BLOB NOT NULL);
+-- The template of each prompt's body, opening and ending, named by the smallest id of the prompts that follow it.
+CREATE TABLE templates (prompt UBIGINT NOT NULL, body UBIGINT NOT NULL, opening UBIGINT, ending UBIGINT);
+-- Names that templates had before later prompts joined them to others. They stay valid: see `template_aliases`.
+CREATE TABLE former_templates (part VARCHAR NOT NULL, alias UBIGINT NOT NULL);
+CREATE VIEW template_aliases AS
+SELECT f.part, f.alias,
+    CASE f.part WHEN 'opening' THEN t.opening WHEN 'ending' THEN t.ending ELSE t.body END AS template
+FROM former_templates f JOIN templates t ON t.prompt = f.alias;
+"""
+
+_NO_OLD_PROMPTS: Final = """
+ALTER TABLE exchanges ADD COLUMN prompt UBIGINT;
+INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
 """
 
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
@@ -55,7 +74,7 @@ CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, de
     "at" TIMESTAMP);
 CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
     exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
-    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT);
+    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT);
 CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
     ip_net VARCHAR, "at" TIMESTAMP);
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
@@ -106,7 +125,11 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
 """
 
 # What brings a case of an older version to the next one.
-MIGRATIONS: Final[dict[int, str]] = {1: _DECISIONS}
+MIGRATIONS: Final[dict[int, str]] = {
+    1: _DECISIONS,
+    # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
+    2: _PROMPTS + _NO_OLD_PROMPTS,
+}
 
 
 def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -145,7 +168,7 @@ def create(path: Path) -> None:
         con = connect(fresh)
         try:
             con.execute(SCHEMA)
-            con.execute(_DECISIONS)
+            con.execute(_DECISIONS + _PROMPTS)
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "case_id": secrets.token_hex(8),

@@ -240,7 +240,7 @@ def test_raw_private_text_reaches_no_file(tmp_path: Path) -> None:
         assert b"2079460123" not in content, path
     assert sorted(path.name for path in case.parent.iterdir()) == ["c.duckdb", "c.duckdb.key"]
     assert (case.parent / "c.duckdb.key").stat().st_mode & 0o777 == 0o600
-    ((value,),) = rows(case, "SELECT prompt_fingerprint FROM exchanges")
+    ((value,),) = rows(case, "SELECT 'exact:' || format('{:016x}', prompt) FROM exchanges")
     key = load_or_make_key(case)
     assert value == stored_value("prompt", "  Zebra-Crossing\n PROMPT ", key)
     assert rows(case, "SELECT count(DISTINCT email) FROM (SELECT email FROM accounts WHERE email IS NOT NULL "

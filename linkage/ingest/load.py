@@ -13,7 +13,7 @@ import duckdb
 from linkage import store
 from linkage.errors import InputError, translate
 from linkage.ingest import normalise
-from linkage.ingest.merge import merge
+from linkage.ingest.merge import merge, merge_prompts
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
 from linkage.ingest.sources import Source, find_sources
@@ -214,6 +214,7 @@ class _Run:
                 "SELECT command, finished_at, files FROM commands ORDER BY command DESC LIMIT 1"
             ).fetchone()
             known = con.execute('SELECT sha256, "table" FROM files').fetchall()
+            self._former_prompts = store.meta(con, "former_prompts") == "1"
         number = 1
         if last:
             interrupted = last[1] is None and set(last[2]) <= set(files)
@@ -235,6 +236,11 @@ class _Run:
         before = time.monotonic()
         try:
             how = plan(self._con, source, self._rules)
+            if how.prompts and self._former_prompts:
+                raise InputError(
+                    f"{source.path} has raw prompts, and {self._case} has fingerprints of them from an older version.",
+                    "They cannot be compared: ingest everything into a new case.",
+                )
             with self._watched(source, start):
                 done = self._straight(how, identity, command) or self._staged(how, identity, command)
         except InputError as exc:
@@ -262,13 +268,15 @@ class _Run:
             return _Done(staged, 0, ips, private)
         with self._transaction(command):
             added = merge(self._con, how.source.table, command)
+            if how.prompts:
+                merge_prompts(self._con)
             self._note(how.source, identity, command, staged, added)
         return _Done(staged, added, ips, private)
 
     def _straight(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done | None":
         """The short way for the first clean file of a table, into a case that this call made: nobody waits for it."""
         table = how.source.table
-        if not self._fresh or self._dry_run or table == "accounts":
+        if not self._fresh or self._dry_run or table == "accounts" or how.prompts:
             return None
         try:
             with self._transaction(command):

@@ -29,6 +29,16 @@ def merge(con: duckdb.DuckDBPyConnection, table: str, command: int) -> int:
     return _events(con, table, "stage WHERE broken IS NULL", "")
 
 
+def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
+    """Put the sketches of `stage` that the case lacks into `kase.prompts`."""
+    for part in _parts(con, "prompts", "prompt"):
+        con.execute(
+            f"""INSERT INTO kase.prompts
+            SELECT DISTINCT prompt, sketch FROM stage WHERE broken IS NULL AND prompt IS NOT NULL AND {part}
+            EXCEPT SELECT prompt, sketch FROM kase.prompts WHERE {part}"""
+        )
+
+
 def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
     plain = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
     picked = ", ".join(f"max({name}) AS {name}" for name in plain)

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import duckdb
-from duckdb.func import FunctionNullHandling
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from linkage.errors import InputError
 from linkage.model import BUILT_IN_KINDS, TABLES
 from linkage.networks import canonical_ip, is_private, net_of
+from linkage.prompts.sketch import SketchKey, identified_sketches
 from linkage.secret import Key
 
 PLACEHOLDERS: Final = (
@@ -61,6 +62,15 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         ("is_card_number", lambda text: is_card_number(text) if text else False, "BOOLEAN"),
     ):
         con.create_function(name, function, ["VARCHAR"], returns, null_handling=FunctionNullHandling.SPECIAL)
+    sketch_key = SketchKey.of(key.secret)
+    con.create_function(
+        "prompt_sketch",
+        lambda texts: identified_sketches(texts, sketch_key),
+        ["VARCHAR"],
+        "STRUCT(id UBIGINT, sketch BLOB)",
+        type=PythonUDFType.ARROW,
+        null_handling=FunctionNullHandling.SPECIAL,
+    )
 
 
 def is_card_number(text: str) -> bool:
@@ -203,18 +213,19 @@ def phone_label(sql: str) -> str:
 
 
 def prompt(sql: str) -> str:
-    """`exact:` and the HMAC of the normalised text: NFC, lower case, white space folded."""
-    plain = f"lower(nfc_normalize({sql}))"
-    # The regular expression costs more than all the rest: most prompts have nothing to fold.
-    folds = " OR ".join(f"contains({sql}, {space})" for space in ("'  '", "chr(10)", "chr(9)", "chr(13)"))
-    folded = f"trim(CASE WHEN {folds} THEN regexp_replace({plain}, '\\s+', ' ', 'g') ELSE {plain} END)"
-    return f"'exact:' || {hmac('prompt', folded)}"
+    """The id and the sketch of a raw prompt, as a struct; NULL if there is none."""
+    return f"prompt_sketch({sql})"
+
+
+def exact_prompt(sql: str) -> str:
+    """`exact:` and the id of a raw prompt: what stands for its normalised text."""
+    return f"'exact:' || format('{{:016x}}', ({prompt(sql)}).id)"
 
 
 def given_prompt(sql: str) -> str:
     """A fingerprint as given, unless it has white space or great length: then it is a text, and is treated as one."""
     spaces = " OR ".join(f"contains({sql}, {space})" for space in ("' '", "chr(10)", "chr(9)", "chr(13)"))
-    return f"CASE WHEN strlen({sql}) > 256 OR {spaces} THEN {prompt(sql)} ELSE {sql} END"
+    return f"CASE WHEN strlen({sql}) > 256 OR {spaces} THEN {exact_prompt(sql)} ELSE {sql} END"
 
 
 @dataclass(frozen=True)

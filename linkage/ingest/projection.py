@@ -35,7 +35,7 @@ STORED: Final[dict[str, tuple[str, ...]]] = {
     "logins": ("account_id", "ip", "ip_net", "device_id", "user_agent", "at"),
     "exchanges": (
         "account_id", "at", "exchange_id", "ip", "ip_net", "device_id", "user_agent", "model", "prompt_fingerprint",
-        "input_tokens", "output_tokens",
+        "input_tokens", "output_tokens", "prompt",
     ),
     "identifiers": ("account_id", "kind", "value", "label", "ip_net", "at"),
     "links": ("account_id", "other_account_id", "kind", "at"),
@@ -62,8 +62,8 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         rules: what is hashed.
 
     Returns:
-        SQL with the columns of `STORED[table]`, then `broken` (the first of `checks` that the row fails, or NULL),
-        `excerpt` and `placeholders`.
+        SQL with the columns of `STORED[table]`, then `sketch` (of a raw prompt, or NULL), `broken` (the first of
+        `checks` that the row fails, or NULL), `excerpt` and `placeholders`.
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
@@ -81,13 +81,14 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     tests = checks(table)
     broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
+    sketch = '"read prompt".sketch' if "prompt" in columns else "NULL::BLOB"
     private = {column.name for column in contract if column.private}
     excerpts = " ".join(
         f"WHEN {at} THEN " + ("'***'" if check.column in private else _excerpt(f'"raw {check.column}"', table))
         for at, check in enumerate(tests)
     )
     return f"""
-    SELECT {stored}, broken, CASE broken {excerpts} END AS excerpt, placeholders
+    SELECT {stored}, {sketch} AS sketch, broken, CASE broken {excerpts} END AS excerpt, placeholders
     FROM (SELECT *, {broken} AS broken
     FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
     FROM (SELECT *, {read}
@@ -133,6 +134,8 @@ def _reads(table: str) -> dict[str, str]:
             found[column.name] = n.email(sql)
         elif column.kind == "phone":
             found[column.name] = n.phone(sql)
+        elif column.name == "prompt":
+            found[column.name] = n.prompt(sql)
     if table == "identifiers":
         found["kind"] = "lower(kind)"
         found["value"] = (
@@ -202,8 +205,7 @@ def _stored(table: str, rules: Rules) -> tuple[str, ...]:
         "exchanges": (
             "account_id", '"read at"', "exchange_id", *ip_columns, rules.kept("device", "device_id"),
             rules.kept("user_agent", "user_agent"), "model",
-            f"coalesce({n.given_prompt('prompt_fingerprint')}, {n.prompt('prompt')})", '"read input_tokens"',
-            '"read output_tokens"',
+            n.given_prompt("prompt_fingerprint"), '"read input_tokens"', '"read output_tokens"', '"read prompt".id',
         ),
         "identifiers": ("account_id", '"read kind"', *_identifier(rules), '"read at"'),
         "links": ("account_id", "other_account_id", "coalesce(lower(kind), 'link')", '"read at"'),

@@ -85,6 +85,7 @@ class Plan:
         counted: identifier columns that go in one to one: what is missing of them was a placeholder.
         parameters: of both.
         ignored: columns that the contract does not name.
+        prompts: the file has raw prompts, whose sketches go into a table of their own.
     """
 
     source: Source
@@ -93,6 +94,7 @@ class Plan:
     counted: tuple[str, ...]
     parameters: list[Any]
     ignored: tuple[str, ...]
+    prompts: bool
 
 
 def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
@@ -110,7 +112,8 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in layout.columns)
     values = "".join(f", count(nullif(trim({layout.columns[name]}), ''))" for name in counted)
     counting = f"SELECT count(*){values} FROM {layout.source}"
-    return Plan(source, select, counting, counted, layout.parameters, layout.ignored)
+    raw_prompts = source.table == "exchanges" and "prompt" in layout.columns
+    return Plan(source, select, counting, counted, layout.parameters, layout.ignored, raw_prompts)
 
 
 def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:

@@ -1,0 +1,128 @@
+"""Place prompts: give each distinct prompt of the case the template that it follows.
+
+A template is a cluster of near-duplicates (`near`), for the body, the opening and the ending of prompts apart. It is
+named by the smallest id among its prompts. Prompts that come later can join two templates: then the smaller name stays,
+and the other is kept as an alias (`former_templates`), so that what people wrote down stays findable.
+"""
+
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from linkage import store
+from linkage.prompts.near import near_duplicates
+from linkage.prompts.sketch import values
+
+PARTS: Final = ("body", "opening", "ending")
+
+_BATCH: Final = 100_000
+
+Ids = NDArray[np.uint64]
+
+
+def place(con: duckdb.DuckDBPyConnection, case: Path) -> int:
+    """Place the prompts of the case at `case` that have no template yet.
+
+    Args:
+        con: a scratch connection.
+        case: the case, which is held while it is read and for the final commit.
+
+    Returns:
+        how many prompts were placed.
+
+    Raises:
+        LinkageError: as `store.attached`.
+    """
+    with store.attached(con, case):
+        if not con.execute("SELECT 1 FROM kase.prompts ANTI JOIN kase.templates USING (prompt) LIMIT 1").fetchall():
+            return 0
+        ids, known, found = _read(con)
+    columns: dict[str, NDArray[np.uint64]] = {}
+    joined: list[tuple[str, Ids]] = []
+    for part in PARTS:
+        flat, start = found[part]
+        before = known[part]
+        after = _same_id(ids, near_duplicates(ids, flat, start, before))
+        # A prompt without such a part follows no template of it.
+        columns[part] = after if part == "body" else np.where(np.diff(start) > 0, after, np.uint64(0))
+        old = np.unique(before[(before != 0) & (before != columns[part]) & (columns[part] != 0)])
+        joined.append((part, old))
+    changed = np.zeros(len(ids), np.bool_)
+    for part in PARTS:
+        changed |= columns[part] != known[part]
+    _write(con, case, ids[changed], {part: column[changed] for part, column in columns.items()}, joined)
+    return int((known["body"] == 0).sum())
+
+
+def _read(
+    con: duckdb.DuckDBPyConnection,
+) -> tuple[Ids, dict[str, Ids], dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]]]:
+    """Ids, known templates by part (0 for none), and the sketches' values by part; by id."""
+    reader = con.sql(
+        """SELECT prompt, sketch, coalesce(body, 0::UBIGINT) AS body, coalesce(opening, 0::UBIGINT) AS opening,
+        coalesce(ending, 0::UBIGINT) AS ending
+        FROM kase.prompts LEFT JOIN kase.templates USING (prompt) ORDER BY prompt, sketch"""
+    ).to_arrow_reader(_BATCH)
+    ids: list[Ids] = []
+    known: dict[str, list[Ids]] = {part: [] for part in PARTS}
+    flat: dict[str, list[NDArray[np.uint32]]] = {part: [] for part in PARTS}
+    counts: dict[str, list[NDArray[np.int64]]] = {part: [np.zeros(1, np.int64)] for part in PARTS}
+    for batch in reader:
+        ids.append(_numbers(batch["prompt"]))
+        for part in PARTS:
+            known[part].append(_numbers(batch[part]))
+            here, start = values(batch["sketch"], part)
+            flat[part].append(here)
+            counts[part].append(np.diff(start))
+    found = {part: (np.concatenate(flat[part]), np.cumsum(np.concatenate(counts[part]))) for part in PARTS}
+    return np.concatenate(ids), {part: np.concatenate(known[part]) for part in PARTS}, found
+
+
+def _numbers(column: pa.Array) -> Ids:
+    return np.asarray(column.to_numpy(zero_copy_only=False), np.uint64)
+
+
+def _same_id(ids: Ids, label: Ids) -> Ids:
+    """Join the clusters of prompts of one id, whose sketches differ; `ids` are sorted."""
+    twice = np.flatnonzero(ids[1:] == ids[:-1])
+    apart = twice[label[twice] != label[twice + 1]]
+    if not len(apart):
+        return label
+    names, inverse = np.unique(label, return_inverse=True)
+    tie = coo_array(
+        (np.ones(len(apart), np.bool_), (inverse[apart], inverse[apart + 1])), shape=(len(names), len(names))
+    )
+    _, component = connected_components(tie, directed=False)
+    smallest = np.full(int(component.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, component, names)
+    joined: Ids = smallest[component][inverse]
+    return joined
+
+
+def _write(
+    con: duckdb.DuckDBPyConnection, case: Path, ids: Ids, columns: dict[str, Ids], joined: list[tuple[str, Ids]]
+) -> None:
+    placed = pa.table({"prompt": ids, **columns})
+    former = pa.table(
+        {
+            "part": pa.array([part for part, names in joined for _ in names], pa.string()),
+            "alias": np.concatenate([names for _, names in joined]),
+        }
+    )
+    con.register("placed", placed)
+    con.register("former", former)
+    with store.attached(con, case, read_only=False):
+        con.execute("DELETE FROM kase.templates WHERE prompt IN (SELECT prompt FROM placed)")
+        con.execute(
+            """INSERT INTO kase.templates SELECT prompt, min(body), min(nullif(opening, 0)), min(nullif(ending, 0))
+            FROM placed GROUP BY prompt"""
+        )
+        con.execute("INSERT INTO kase.former_templates SELECT * FROM former EXCEPT SELECT * FROM kase.former_templates")
+    con.unregister("placed")
+    con.unregister("former")
