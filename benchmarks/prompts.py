@@ -217,14 +217,18 @@ def _print_others(world: World, methods: Sequence[Links]) -> None:
 
 
 def _print_crowds(world: World, methods: Sequence[Links], groups: dict[str, str]) -> None:
-    """Links within each crowd, pools aside only between accounts of different templates."""
+    """Links within each crowd, of those that must not be linked only between accounts of different templates.
+
+    A pair of several crowds counts in the smallest, whose prompts are the rarest.
+    """
     truth = dict(zip(world.accounts, world.truth, strict=True))
-    rows = []
-    for crowd in world.crowds:
+    rows, told = [], [set[tuple[str, str]]() for _ in methods]
+    for crowd in sorted(world.crowds, key=lambda crowd: len(crowd.accounts)):
         who = set(crowd.accounts)
         cells = []
-        for links in methods:
-            inside = [pair for pair in links if pair[0] in who and pair[1] in who]
+        for links, before in zip(methods, told, strict=True):
+            inside = {pair for pair in links if pair[0] in who and pair[1] in who} - before
+            before |= inside
             found = len(inside) if crowd.linked else sum(truth[a] != truth[b] or not truth[a] for a, b in inside)
             of = len(who) * (len(who) - 1) // 2
             cells.append(f"{found:,} ({found / max(of, 1):.1e})")
