@@ -55,6 +55,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/communities.py
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
+	$(BIN)/python benchmarks/prompts.py
 
 clean:
 	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache
