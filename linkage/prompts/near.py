@@ -1,0 +1,347 @@
+"""Near-duplicate clusters of prompts, from bottom-k sketches of their shingles.
+
+A sketch is the `SKETCH` smallest 32-bit hashes of a prompt's shingles (Broder 1997, doi:10.1109/SEQUEN.1997.666900;
+Cohen and Kaplan 2007, doi:10.1145/1281100.1281133), sorted and distinct; a shorter sketch is the prompt's whole set.
+Two prompts are tied if
+
+- they share a band key: MinHash signatures of the sketch's values, `BANDS` bands of `ROWS` rows (Leskovec, Rajaraman
+  and Ullman, Mining of Massive Datasets, chapter 3, doi:10.1017/9781139924801), and
+- the Jaccard index that their sketches estimate is at least `SIMILAR`.
+
+Both depend on the two sketches alone. The clusters are the connected components of the ties, so neither order, nor a
+split over calls, nor the machine changes them, within the bound of step 3.
+
+1. Equal sketches become one, and these are put in an order that depends on their content alone.
+2. Of one band at a time the keys are made and sorted: 8 bytes a sketch, whatever the number of bands.
+3. In each bucket (the sketches of one key) the pairs that are not yet in one component are compared: all of them up to
+   `BUCKET` sketches, and beyond it each sketch with its next `NEIGHBOURS` in order of content and with `SAMPLES`
+   spread evenly over that order. Which pairs these are does not depend on what was tied before.
+4. A cluster is named by the smallest id in it.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.kernel import kernel
+
+SKETCH: Final = 32
+"""k: the values of a full sketch. The estimate's standard error is sqrt(J (1 - J) / k)."""
+
+SIMILAR: Final = 0.25
+"""The least estimated Jaccard index of a tie. Lower joins more, and more that only share phrases."""
+
+ROWS: Final = 3
+BANDS: Final = 48
+"""A pair at Jaccard J shares a key with probability 1 - (1 - J^ROWS)^BANDS: .77 at .33, .995 at .5, .00004 at .01.
+
+More bands find more and cost in proportion. More rows find less, and bring fewer unrelated pairs together.
+"""
+
+BUCKET: Final = 128
+"""Up to so many distinct sketches of one key all pairs are compared. Raising it finds more ties of sketches that are
+similar to few of their bucket, and costs up to BUCKET / 2 comparisons a sketch where none are similar."""
+
+NEIGHBOURS: Final = 16
+SAMPLES: Final = 32
+"""Comparisons of a sketch in a greater bucket. More of either finds more small clusters behind a key that many share;
+a sketch costs up to NEIGHBOURS + SAMPLES in each such bucket, however many it holds."""
+
+Ids = NDArray[np.uint64]
+Values = NDArray[np.uint32]
+Starts = NDArray[np.int64]
+
+
+def _seeds() -> NDArray[np.uint32]:
+    """What each row of each band mixes in: uint32[BANDS, ROWS, 2], the second odd (SplitMix64, from 0)."""
+    n = BANDS * ROWS
+    z = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    z ^= z >> np.uint64(31)
+    pairs = np.column_stack((z >> np.uint64(32), (z & np.uint64(0xFFFFFFFF)) | np.uint64(1)))
+    return pairs.astype(np.uint32).reshape(BANDS, ROWS, 2)
+
+
+SEEDS: Final = _seeds()
+
+
+def near_duplicates(ids: Ids, values: Values, start: Starts, known: Ids | None = None) -> Ids:
+    """The cluster of each prompt, named by the smallest id of its members.
+
+    Guaranteed in every case: prompts with equal sketches are together (but empty sketches say nothing, each is a
+    cluster of its own); two prompts are only ever together through a chain of ties or known clusters; the result is a
+    function of the set of prompts and of `known`, not of their order. As long as no key is shared by more than
+    `BUCKET` distinct sketches, every tie counts, so prompts that come in several calls (each with all earlier prompts
+    and the clusters they got) end in the clusters of a single call. In a greater bucket a tie may be missed when
+    neither sketch is among the other's next `NEIGHBOURS` or among the bucket's `SAMPLES`, in this and in every other
+    band, and no chain leads round it; then a split over calls may leave clusters apart that one call joins, or join
+    what it leaves apart.
+
+    Args:
+        ids: uint64[P], distinct, not 0.
+        values: uint32[V], the sketches one after the other, each strictly ascending. May be a memory map: it is read
+            in order once a band, and here and there for comparisons.
+        start: int64[P + 1], where each sketch starts; at most `SKETCH` values each, also none.
+        known: uint64[P], the cluster that an earlier call gave a prompt, 0 for a prompt that is new. Prompts of one
+            known cluster stay together, and two prompts that both have one are not compared.
+
+    Returns:
+        uint64[P]. About 40 bytes of memory a prompt are used beside the arguments.
+
+    Raises:
+        ValueError: the arrays do not fit together, an id is 0 or stands twice, or a sketch is none.
+    """
+    clusters, _ = clustered(ids, values, start, known)
+    return clusters
+
+
+def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None) -> tuple[Ids, int]:
+    """As `near_duplicates`, and how many pairs of sketches were compared."""
+    values = np.asarray(values)  # a plain view, which kernels take
+    known = np.zeros(len(ids), np.uint64) if known is None else known
+    _check(ids, values, start, known)
+    # Step 1.
+    member, place, filled = _distinct(ids, values, start)
+    settled = np.zeros(len(place), np.bool_)
+    settled[member[known != 0]] = True
+    parent = np.arange(len(place), dtype=np.int32)
+    _keep_known(known, member, parent)
+    compared = 0
+    first = np.sort(place[:filled])  # reads the values in order
+    packed = np.empty(filled, np.uint64)
+    for band in range(BANDS):
+        # Steps 2 and 3.
+        _keys(values, start, first, member, SEEDS[band], packed)
+        packed.sort()
+        compared += _ties(packed, values, start, place, settled, parent)
+    # Step 4.
+    return _names(ids, known, member, parent), compared
+
+
+def _check(ids: Ids, values: Values, start: Starts, known: Ids) -> None:
+    if len(start) != len(ids) + 1 or len(known) != len(ids):
+        raise ValueError(f"{len(ids)} ids need {len(ids) + 1} starts and as many known clusters as ids.")
+    if start[0] != 0 or start[-1] != len(values):
+        raise ValueError(f"starts go from 0 to the {len(values)} values, not from {start[0]} to {start[-1]}.")
+    ordered = np.sort(ids)
+    if len(ids) and (ordered[0] == 0 or (ordered[1:] == ordered[:-1]).any()):
+        raise ValueError("an id is 0 or stands twice.")
+    bad = _first_bad(values, start)
+    if bad >= 0:
+        raise ValueError(f"sketch {bad} is not up to {SKETCH} strictly ascending values.")
+
+
+def _distinct(ids: Ids, values: Values, start: Starts) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+    """Number the distinct sketches in order of content.
+
+    Returns:
+        member (int32[P], the number of each prompt's sketch), place (int32[D], the prompt of smallest id that has the
+        sketch), and how many sketches are not empty: these come first, each empty one has a number of its own.
+    """
+    sizes = np.diff(start)
+    at = np.flatnonzero(sizes).astype(np.int32)
+    content = _content(values, start, at)
+    order = np.argsort(content)
+    content, at = content[order], at[order]
+    del order
+    member = np.empty(len(ids), np.int32)
+    place = np.empty(len(ids), np.int32)
+    filled = _collapse(content, at, ids, values, start, member, place)
+    empty = np.flatnonzero(sizes == 0)
+    total = filled + len(empty)
+    member[empty] = np.arange(filled, total)
+    place[filled:total] = empty
+    return member, place[:total], filled
+
+
+def _keep_known(known: Ids, member: NDArray[np.int32], parent: NDArray[np.int32]) -> None:
+    at = np.flatnonzero(known)
+    at = at[np.argsort(known[at])]
+    _join_equal(known[at], member[at], parent)
+
+
+_S13, _S15, _S16 = np.uint32(13), np.uint32(15), np.uint32(16)
+_M1, _M2 = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
+_A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_HALF, _HIGH, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
+_GREATEST = np.uint32(0xFFFFFFFF)
+
+
+@kernel
+def _first_bad(values, start):  # type: ignore[no-untyped-def]
+    for p in range(len(start) - 1):
+        if not 0 <= start[p + 1] - start[p] <= SKETCH or start[p + 1] > len(values):
+            return p
+        for x in range(start[p] + 1, start[p + 1]):
+            if values[x - 1] >= values[x]:
+                return p
+    return -1
+
+
+@kernel
+def _content(values, start, at):  # type: ignore[no-untyped-def]
+    """The least value above 32 bits that stand for all: equal sketches meet, and similar ones are often near."""
+    content = np.empty(len(at), np.uint64)
+    for n in range(len(at)):
+        h = np.uint64(0)
+        for x in range(start[at[n]], start[at[n] + 1]):
+            h = (h ^ np.uint64(values[x])) * _A
+            h ^= h >> _HALF
+        content[n] = np.uint64(values[start[at[n]]]) << _HALF | (h * _B) >> _HALF
+    return content
+
+
+@kernel
+def _collapse(content, at, ids, values, start, member, place):  # type: ignore[no-untyped-def]
+    numbered = low = 0
+    while low < len(content):
+        high = low + 1
+        while high < len(content) and content[high] == content[low]:
+            high += 1
+        # Nearly always all are equal; each round takes those that equal the one of smallest id.
+        while low < high:
+            least = low
+            for x in range(low + 1, high):
+                if ids[at[x]] < ids[at[least]]:
+                    least = x
+            chosen = at[least]
+            place[numbered] = chosen
+            for x in range(low, high):
+                if _equal(values, start[chosen], start[chosen + 1], start[at[x]], start[at[x] + 1]):
+                    member[at[x]] = numbered
+                    at[x] = at[low]
+                    low += 1
+            numbered += 1
+    return numbered
+
+
+@kernel
+def _equal(values, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
+    if a_end - a != b_end - b:
+        return False
+    for x in range(a_end - a):  # noqa: SIM110
+        if values[a + x] != values[b + x]:
+            return False
+    return True
+
+
+@kernel
+def _keys(values, start, first, member, seeds, packed):  # type: ignore[no-untyped-def]
+    """The key of each sketch in one band (high half), and the sketch's number (low half)."""
+    mixed = np.empty(SKETCH, np.uint32)
+    for n in range(len(first)):
+        p = first[n]
+        low, size = start[p], start[p + 1] - start[p]
+        for x in range(size):
+            v = values[low + x]
+            v = np.uint32(v ^ np.uint32(v >> _S16))
+            v = np.uint32(v * _M1)
+            v = np.uint32(v ^ np.uint32(v >> _S15))
+            v = np.uint32(v * _M2)
+            mixed[x] = np.uint32(v ^ np.uint32(v >> _S16))
+        key = np.uint64(0)
+        for row in range(ROWS):
+            flip, factor = seeds[row, 0], seeds[row, 1]
+            least = _GREATEST
+            for x in range(size):
+                least = min(least, np.uint32(np.uint32(mixed[x] ^ flip) * factor))
+            key = (key ^ np.uint64(least)) * _B
+            key ^= key >> _HALF
+        packed[n] = ((key * _C) & _HIGH) | np.uint64(member[p])
+
+
+@kernel
+def _ties(packed, values, start, place, settled, parent):  # type: ignore[no-untyped-def]
+    """Join what is tied in one band."""
+    compared = low = 0
+    while low < len(packed):
+        key = packed[low] >> _HALF
+        high = low + 1
+        while high < len(packed) and packed[high] >> _HALF == key:
+            high += 1
+        size = high - low
+        if size > 1 and not _joined(packed, low, high, parent):
+            for x in range(low, high):
+                back = low if size <= BUCKET else max(low, x - NEIGHBOURS)
+                # Neighbours from the nearest: they are the likeliest to be similar, and what is joined is skipped.
+                for y in range(x - 1, back - 1, -1):
+                    compared += _tie(packed[x], packed[y], values, start, place, settled, parent)
+            if size > BUCKET:
+                for x in range(low, high):
+                    for sample in range(SAMPLES):
+                        y = low + sample * size // SAMPLES
+                        compared += _tie(packed[x], packed[y], values, start, place, settled, parent)
+        low = high
+    return compared
+
+
+@kernel
+def _joined(packed, low, high, parent):  # type: ignore[no-untyped-def]
+    root = _root(parent, np.int64(packed[low] & _LOW))
+    for x in range(low + 1, high):  # noqa: SIM110
+        if _root(parent, np.int64(packed[x] & _LOW)) != root:
+            return False
+    return True
+
+
+@kernel
+def _tie(one, other, values, start, place, settled, parent):  # type: ignore[no-untyped-def]
+    """Join two sketches if they are similar: 1 if that took a comparison."""
+    a, b = np.int64(one & _LOW), np.int64(other & _LOW)
+    if settled[a] and settled[b]:
+        return 0
+    x, y = _root(parent, a), _root(parent, b)
+    if x == y:
+        return 0
+    p, q = place[a], place[b]
+    if _similar(values, start[p], start[p + 1], start[q], start[q + 1]):
+        parent[max(x, y)] = min(x, y)
+    return 1
+
+
+@kernel
+def _similar(values, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
+    """Whether the k smallest of the union are shared enough. Two sketches that are whole sets have no k."""
+    whole = a_end - a < SKETCH and b_end - b < SKETCH
+    limit = a_end - a + b_end - b if whole else SKETCH
+    union = shared = 0
+    while union < limit and a < a_end and b < b_end:
+        v, w = values[a], values[b]
+        union += 1
+        shared += v == w
+        a += v <= w
+        b += w <= v
+    union += min(limit - union, a_end - a + b_end - b)
+    return shared >= SIMILAR * union
+
+
+@kernel
+def _root(parent, x):  # type: ignore[no-untyped-def]
+    while parent[x] != x:
+        parent[x] = parent[parent[x]]
+        x = parent[x]
+    return x
+
+
+@kernel
+def _join_equal(known, member, parent):  # type: ignore[no-untyped-def]
+    for n in range(1, len(known)):
+        if known[n] == known[n - 1]:
+            x, y = _root(parent, member[n - 1]), _root(parent, member[n])
+            parent[max(x, y)] = min(x, y)
+
+
+@kernel
+def _names(ids, known, member, parent):  # type: ignore[no-untyped-def]
+    name = np.full(len(parent), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64)
+    for p in range(len(ids)):
+        x = _root(parent, member[p])
+        name[x] = min(name[x], ids[p])
+        if known[p]:
+            name[x] = min(name[x], known[p])
+    named = np.empty(len(ids), np.uint64)
+    for p in range(len(ids)):
+        named[p] = name[_root(parent, member[p])]
+    return named
