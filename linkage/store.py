@@ -45,9 +45,16 @@ CREATE VIEW template_aliases AS
 SELECT f.part, f.alias,
     CASE f.part WHEN 'opening' THEN t.opening WHEN 'ending' THEN t.ending ELSE t.body END AS template
 FROM former_templates f JOIN templates t ON t.prompt = f.alias;
+-- Where the newest run found, from all that an account sends, that a prompt follows another template than its
+-- near-duplicates do.
+CREATE TABLE followed (account_id VARCHAR NOT NULL, prompt UBIGINT NOT NULL, template UBIGINT NOT NULL);
+-- The template of each exchange whose prompt was given as text.
+CREATE VIEW exchange_templates AS
+SELECT e.account_id, e."at", e.model, e.prompt, coalesce(f.template, t.body) AS template, t.opening, t.ending
+FROM exchanges e JOIN templates t USING (prompt) LEFT JOIN followed f USING (account_id, prompt);
 """
 
-_NO_OLD_PROMPTS: Final = """
+_PROMPT_COLUMN: Final = """
 ALTER TABLE exchanges ADD COLUMN prompt UBIGINT;
 INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
 """
@@ -128,7 +135,7 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
 MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
-    2: _PROMPTS + _NO_OLD_PROMPTS,
+    2: _PROMPT_COLUMN + _PROMPTS,
 }
 
 

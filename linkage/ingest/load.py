@@ -19,6 +19,7 @@ from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequen
 from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
+from linkage.prompts.place import place
 from linkage.secret import Key, key_file, load_or_make_key
 
 Tell = Callable[[Progress], None]
@@ -205,6 +206,8 @@ class _Run:
                 rows += report.rows
             done += source.size
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
+        if not self._dry_run:
+            place(self._con, self._case)
         return reports
 
     def _begin(self, files: list[str]) -> _Command:

@@ -1,1 +1,9 @@
-"""Prompts: fingerprints of what an account asks for, from raw text that is never kept."""
+"""Prompts: fingerprints of what an account asks for, from raw text that is never kept.
+
+`tokens` reads text, `sketch` keeps what is needed of it, `near` clusters near-duplicates, `place` gives each prompt of a
+case its template, and `outlines` finds the template of accounts that fill or rewrite it from prompt to prompt.
+"""
+
+from linkage.prompts.near import near_duplicates
+
+__all__ = ["near_duplicates"]
