@@ -3,7 +3,7 @@
 A unit is what an account sent of a work in one hour; it hits if another account of the group sent the work within the
 window of one of its exchanges. Crowds are no bursts: 300 students with one deadline share hours, not minutes, and the
 null model keeps hours. A class that does an exercise together once is none either: each account must take part in three
-different hours at least, and whatever happens within one hour counts once.
+different hours at least, not all in one working day, and whatever happens within one hour counts once.
 """
 
 from typing import Final
@@ -17,6 +17,9 @@ WINDOWS: Final = (MINUTE, 5 * MINUTE)
 LEAST: Final = 3
 """Accounts of a burst."""
 
+APART: Final = 12 * HOUR
+"""An account's first and last time lie so far apart at least: a day of exercises in class is none."""
+
 
 def bursts(traffic: Traffic) -> list[Finding]:
     """All bursts."""
@@ -26,7 +29,7 @@ def bursts(traffic: Traffic) -> list[Finding]:
     one = np.ones(len(kept), np.int64)
     rows = Rows(traffic.work[kept], traffic.actor[kept], second // HOUR, position, second, one, one, position)
     found = []
-    for group in coinciding(rows, WINDOWS, LEAST):
+    for group in coinciding(rows, WINDOWS, LEAST, APART):
         single = traffic.single[group.actor]
         if single.sum() < LEAST:
             continue

@@ -5,8 +5,10 @@
 2. Pairs of streams that coincide several times are counted along the common axis, each probe against its nearest
    targets only: linear in the rows, however popular a work is.
 3. A pair is tied when its coincidences beat what even traffic within half an hour would give by more than the number
-   of streams of the channel, so that chance ties hardly anybody: connected components stay small.
-4. Each component is tested against the null model (`permute`); streams that do not hold against the others leave, until
+   of streams of the channel, so that chance ties hardly anybody: connected components stay small. Where partners change
+   all the time, no pair may stand out: the streams of a work that beat it against all others together are a candidate
+   too.
+4. Each candidate is tested against the null model (`permute`); streams that do not hold against the others leave, until
    all do.
 """
 
@@ -19,7 +21,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from linkage.kernel import kernel
-from linkage.timing.permute import THETAS, Streams, Tested, choices, loops, tested
+from linkage.timing.permute import THETAS, Streams, Tested, against_chance, choices, loops
 from linkage.timing.work import HOUR, LEAST_BITS, Ints, runs
 
 AGAIN: Final = 3
@@ -31,7 +33,7 @@ RARE: Final = 2 * AGAIN
 MARGIN_BITS: Final = 3.0
 """A pair, and a stream of a group, must beat log2 of the channel's streams by so much."""
 
-PAIRS: Final = 40_000_000
+PAIRS: Final = 20_000_000
 """About so many coincidences are counted at most: the more rows, the fewer neighbours each is held against."""
 
 THIN: Final = 15 * 60
@@ -83,8 +85,11 @@ class Group:
     bits: float
 
 
-def coinciding(rows: Rows, windows: tuple[int, ...], least: int) -> list[Group]:
-    """Groups of at least `least` actors that coincide within one of the `windows` (seconds)."""
+def coinciding(rows: Rows, windows: tuple[int, ...], least: int, apart: int) -> list[Group]:
+    """Groups of at least `least` actors that coincide within one of the `windows` (seconds).
+
+    Each actor's first and last hit lie at least `apart` seconds apart.
+    """
     if not len(rows.work):
         return []
     found: list[Group] = []
@@ -93,7 +98,7 @@ def coinciding(rows: Rows, windows: tuple[int, ...], least: int) -> list[Group]:
     for streams in (repeated, rare):
         pairs = _pairs(streams, max(windows))
         for window in windows:
-            for group in _groups(streams, pairs, window, least):
+            for group in _groups(streams, pairs, window, least, apart):
                 bits = group.bits - float(np.log2(max(channels, 1))) - float(np.log2(len(windows)))
                 if bits >= LEAST_BITS:
                     found.append(replace(group, bits=bits))
@@ -162,7 +167,7 @@ def _pairs(streams: Streams, window: int) -> tuple[Ints, Ints]:
     count = len(streams.actor)
     number = np.repeat(np.arange(count), np.diff(streams.targets))
     by_target = np.argsort(streams.target, kind="stable")
-    neighbours = int(np.clip(PAIRS // max(len(number), 1), 2, 40))
+    neighbours = int(np.clip(PAIRS // max(2 * len(number), 1), 1, 40))
     keys = _coincidences(
         streams.probe,
         number,
@@ -181,13 +186,31 @@ def _pairs(streams: Streams, window: int) -> tuple[Ints, Ints]:
 
 
 @kernel
-def _coincidences(probe, number, anchor, back, ahead, target, owner, neighbours):  # type: ignore[no-untyped-def]
+def _bounds(values, begin, end):  # type: ignore[no-untyped-def]
+    """The least and the greatest of values[begin:end]: searches between them stay in near memory."""
+    least = most = values[begin]
+    for at in range(begin + 1, end):
+        least, most = min(least, values[at]), max(most, values[at])
+    return least, most
+
+
+@kernel
+def _coincidences(probe, number, anchor, back, ahead, all_targets, all_owners, neighbours):  # type: ignore[no-untyped-def]
     count = number[-1] + 1 if len(number) else 1
     size = 1024
     keys = np.empty(size, np.int64)
     filled = 0
     counted = -(2**62)
+    target, owner = all_targets, all_owners
     for at in range(len(probe)):
+        if at == 0 or number[at] != number[at - 1]:
+            end = at + 1
+            while end < len(probe) and number[end] == number[at]:
+                end += 1
+            least, most = _bounds(probe, at, end)
+            base = np.searchsorted(all_targets, least - HOUR)
+            beyond = np.searchsorted(all_targets, most + HOUR)
+            target, owner = all_targets[base:beyond], all_owners[base:beyond]
         if at > 0 and number[at] == number[at - 1] and 0 < anchor[at] - counted < THIN:
             continue
         counted = anchor[at]
@@ -238,10 +261,8 @@ def _pair_bits(one, two, units, probes, probe, back, ahead, targets, target, the
     return out
 
 
-def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int) -> list[Group]:
+def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int, apart: int) -> list[Group]:
     one, two = pairs
-    if not len(one):
-        return []
     bits = _pair_bits(
         one,
         two,
@@ -254,23 +275,22 @@ def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int)
         streams.target,
         THETAS,
     )
-    channels, fellows = np.unique(streams.channel, return_counts=True)
-    fellows = fellows[np.searchsorted(channels, streams.channel)]
+    fellows = np.repeat(np.diff(runs(streams.channel)), np.diff(runs(streams.channel)))
     tied = bits >= np.log2(fellows[one]) + MARGIN_BITS
     one, two = one[tied], two[tied]
     found = []
-    waiting = _components(one, two, np.unique(np.concatenate((one, two))))
+    waiting = [(group, True) for group in _components(one, two, np.unique(np.concatenate((one, two))))]
+    waiting += [(group, False) for group in _outstanding(streams, fellows, window)]
     while waiting:
-        group = waiting.pop()
+        group, by_pairs = waiting.pop()
         if len(group) < least:
             continue
         n = int(fellows[group[0]])
-        held = _holding(streams, group, window, float(np.log2(n)) + MARGIN_BITS)
-        parts = _components(one, two, held[0])
+        inside, result = _holding(streams, group, window, float(np.log2(n)) + MARGIN_BITS, apart)
+        parts = _components(one, two, inside) if by_pairs else [inside]
         if len(parts) > 1:
-            waiting += parts
+            waiting += [(part, True) for part in parts]
         elif parts and len(parts[0]) >= least:
-            inside, result = held
             found.append(
                 Group(
                     int(streams.channel[inside[0]]),
@@ -281,6 +301,61 @@ def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int)
                 )
             )
     return found
+
+
+def _outstanding(streams: Streams, fellows: Ints, window: int) -> list[Ints]:
+    """Step 3: for each work, the streams that coincide with all others together more than even traffic would."""
+    if not len(streams.actor) or streams.channel[0] < 0:
+        return []
+    number = np.repeat(np.arange(len(streams.actor)), np.diff(streams.targets))
+    by_target = np.argsort(streams.target, kind="stable")
+    bits = _stream_bits(
+        streams.units,
+        streams.probes,
+        streams.probe,
+        streams.back * window,
+        streams.ahead * window,
+        streams.targets,
+        streams.target,
+        streams.target[by_target],
+        number[by_target],
+        THETAS,
+    )
+    chosen = np.flatnonzero(bits >= np.log2(fellows) + MARGIN_BITS)
+    start = runs(streams.channel[chosen])
+    return np.split(chosen, start[1:-1])
+
+
+@kernel
+def _stream_bits(units, probes, probe, back, ahead, targets, own, all_targets, all_owners, thetas):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(units) - 1)
+    for s in range(len(out)):
+        mine = own[targets[s] : targets[s + 1]]
+        logs = np.zeros(len(thetas))
+        least, most = _bounds(probe, probes[units[s]], probes[units[s + 1]])
+        base = np.searchsorted(all_targets, least - HOUR)
+        beyond = np.searchsorted(all_targets, most + HOUR)
+        target, owner = all_targets[base:beyond], all_owners[base:beyond]
+        for u in range(units[s], units[s + 1]):
+            near, hit, width = 0, False, 0
+            for at in range(probes[u], probes[u + 1]):
+                low, high = probe[at] - HOUR // 2, probe[at] + HOUR // 2
+                near += np.searchsorted(target, high) - np.searchsorted(target, low)
+                near -= np.searchsorted(mine, high) - np.searchsorted(mine, low)
+                width = back[at] + ahead[at]
+                place = np.searchsorted(target, probe[at] - back[at])
+                steps = 0
+                while not hit and place < len(target) and target[place] <= probe[at] + ahead[at] and steps < 100:
+                    hit = owner[place] != s
+                    place += 1
+                    steps += 1
+            if near > 0:
+                p = 1.0 - (1.0 - width / HOUR) ** near
+                for t in range(len(thetas)):
+                    logs[t] += thetas[t] * hit - np.log(1.0 - p + p * np.exp(thetas[t]))
+        highest = logs.max()
+        out[s] = (highest + np.log(np.mean(np.exp(logs - highest)))) / np.log(2.0)
+    return out
 
 
 def _components(one: Ints, two: Ints, nodes: Ints) -> list[Ints]:
@@ -295,13 +370,14 @@ def _components(one: Ints, two: Ints, nodes: Ints) -> list[Ints]:
     return np.split(nodes[order], np.flatnonzero(np.diff(label[order])) + 1)
 
 
-def _holding(streams: Streams, group: Ints, window: int, least_bits: float) -> tuple[Ints, Tested]:
+def _holding(streams: Streams, group: Ints, window: int, least_bits: float, apart: int) -> tuple[Ints, Tested]:
     """Step 4: let the weaker half of those that do not hold leave, until all do."""
     while True:
-        result = tested(streams, group, window)
+        result = against_chance(streams, group, window)
         # A loop is one unit: whether enough of them agree is for the group to say.
         loop = streams.loop[group]
-        weak = (result.hits < AGAIN) | np.where(loop, 2 * result.hits <= result.units, result.bits < least_bits)
+        weak = (result.hits < AGAIN) | (result.last - result.first < apart)
+        weak |= np.where(loop, 2 * result.hits <= result.units, result.bits < least_bits)
         if not weak.any() or len(group) < 2:
             return group, result
         worst = np.lexsort((group, result.bits))

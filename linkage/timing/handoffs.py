@@ -50,7 +50,7 @@ def handoffs(traffic: Traffic) -> list[Finding]:
         target=both(start + beyond, stop),
     )
     found = []
-    for group in coinciding(rows, WINDOWS, LEAST):
+    for group in coinciding(rows, WINDOWS, LEAST, 0):
         single = traffic.single[group.actor]
         if single.sum() < LEAST:
             continue

@@ -105,7 +105,7 @@ class Tested:
     last: Ints
 
 
-def tested(streams: Streams, group: Ints, window: int) -> Tested:
+def against_chance(streams: Streams, group: Ints, window: int) -> Tested:
     """Test the streams `group` (rising) against each other, with windows of `window` seconds."""
     sizes = streams.targets[group + 1] - streams.targets[group]
     rank = np.repeat(np.arange(len(group)), sizes)
