@@ -12,18 +12,12 @@ from typing import Final
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import pdtrc
 
 from linkage import networks, store
+from linkage.timing_sightings import add_timing
 
 RHYTHM_BUCKETS: Final = 8
 """A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
-
-BURST_MINUTES: Final = 5
-"""The same prompt from several accounts within a window of this length can be a burst."""
-
-BURST_SURPRISE: Final = 1e-9
-"""Most likely windows for chance: a window counts as a burst when chance fills it so rarely."""
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
@@ -86,26 +80,6 @@ FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
 GROUP BY account, hub, kind;
 """
 
-_BURSTS: Final = """
-CREATE TABLE popular AS
-SELECT value AS prompt, sum(n) AS uses FROM seen WHERE kind = 'prompt' GROUP BY value HAVING count(*) >= 3;
-
-CREATE TABLE windows AS
-SELECT prompt, time_bucket(INTERVAL {minutes} MINUTE, e."at") AS slot, count(DISTINCT account) AS accounts,
-    any_value(p.uses) AS uses
-FROM events e JOIN popular p USING (prompt) GROUP BY ALL HAVING count(DISTINCT account) >= 3;
-"""
-
-_BURST_SIGHTINGS: Final = """
-INSERT INTO seen
-WITH numbered AS (SELECT *, row_number() OVER (ORDER BY prompt, slot) - 1 AS row FROM windows),
-bursts AS (SELECT prompt, slot FROM numbered JOIN burst_rows USING (row))
-SELECT account, 'burst', prompt || ' @ ' || strftime(b.slot, '%Y-%m-%dT%H:%MZ'), NULL, NULL, count(*), min(e."at"),
-    max(e."at")
-FROM events e JOIN bursts b USING (prompt) WHERE time_bucket(INTERVAL {minutes} MINUTE, e."at") = b.slot
-GROUP BY ALL;
-"""
-
 # People sleep: how an account's exchanges spread over the day tells it from a script.
 _ACTIVITY: Final = """
 CREATE TABLE activity AS
@@ -136,7 +110,7 @@ _SIGHTINGS: Final = """
 CREATE TABLE shared AS
 SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
     SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
-    GROUP BY kind, value HAVING min(account) <> max(account));
+    GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value);
 
 CREATE TABLE sightings AS
 WITH most AS (SELECT account, kind, max(n) AS most FROM seen GROUP BY account, kind)
@@ -163,6 +137,7 @@ class Sightings:
         kind: int16[I], index into `kinds`, of each identifier.
         kinds: names of the kinds, sorted.
         accounts: number of accounts in the case, shared or not.
+        ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
     """
 
     account: NDArray[np.int32]
@@ -174,6 +149,7 @@ class Sightings:
     kind: NDArray[np.int16]
     kinds: tuple[str, ...]
     accounts: int
+    ceiling: NDArray[np.float64]
 
     @property
     def degree(self) -> NDArray[np.int64]:
@@ -185,7 +161,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
 
     Tables left: `people` (accounts with their index `account`, facts and activity), `shared` (identifier, kind,
-    value, label, accounts), `sightings` (account, identifier, count, most, first_at, last_at).
+    value, label, accounts, ceiling), `sightings` (account, identifier, count, most, first_at, last_at).
     Indices follow the sort order of ids, so that neither file order nor threads change anything.
 
     Raises:
@@ -194,7 +170,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
-    _add_bursts(con)
+    add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)
     return _arrays(con)
@@ -215,23 +191,6 @@ def _read(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(_ACTIVITY.format(buckets=buckets))
 
 
-def _add_bursts(con: duckdb.DuckDBPyConnection) -> None:
-    """Windows that hold more accounts of one prompt than its overall rate explains become identifiers."""
-    con.execute(_BURSTS.format(minutes=BURST_MINUTES))
-    span = con.execute(
-        "SELECT greatest(1, date_diff('minute', min(first_at), max(last_at)) / ?) FROM activity", [BURST_MINUTES]
-    ).fetchone()
-    windows = con.execute("SELECT prompt, slot, accounts, uses FROM windows ORDER BY prompt, slot").fetchnumpy()
-    if not span or span[0] is None or not len(windows["accounts"]):
-        return
-    expected = np.asarray(windows["uses"], dtype=np.float64) / float(span[0])
-    chance = pdtrc(np.asarray(windows["accounts"], dtype=np.float64) - 1.0, expected) * float(span[0])
-    kept = np.flatnonzero(chance < BURST_SURPRISE)
-    con.execute("CREATE TABLE burst_rows (row BIGINT)")
-    con.execute("INSERT INTO burst_rows SELECT unnest(?)", [kept.tolist()])
-    con.execute(_BURST_SIGHTINGS.format(minutes=BURST_MINUTES))
-
-
 def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None:
     """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them."""
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
@@ -248,8 +207,10 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         coalesce(epoch_us(last_at), $1) AS last FROM sightings ORDER BY identifier, account""",
         [NEVER],
     ).fetchnumpy()
-    named = con.execute("SELECT kind FROM shared ORDER BY identifier").fetchnumpy()["kind"]
-    kinds, index = np.unique(np.asarray(named, dtype=str), return_inverse=True)
+    named = con.execute(
+        "SELECT kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling FROM shared ORDER BY identifier"
+    ).fetchnumpy()
+    kinds, index = np.unique(np.asarray(named["kind"], dtype=str), return_inverse=True)
     total = con.execute("SELECT count(*) FROM ids").fetchone()
     return Sightings(
         account=np.asarray(rows["account"], dtype=np.int32),
@@ -261,4 +222,5 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         kind=index.astype(np.int16),
         kinds=tuple(str(kind) for kind in kinds),
         accounts=int(total[0]) if total else 0,
+        ceiling=np.asarray(named["ceiling"], dtype=np.float64),
     )

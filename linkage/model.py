@@ -130,9 +130,9 @@ BUILT_IN_KINDS: Final[dict[str, Kind]] = {
         Kind("phone", "contact", 0.5, noun="phone number"),
         Kind("org", "organisation", 0.05, fakeable=True, noun="organisation"),
         Kind("prompt", "prompt", 0.05, fakeable=True, memory=30, noun="prompt fingerprint"),
-        Kind("burst", "prompt", 0.3, noun="prompt burst"),
-        Kind("handoff", "timing", 0.2),
-        Kind("balance", "timing", 0.1),
+        Kind("burst", "prompt", 0.8, noun="prompt burst"),
+        Kind("handoff", "timing", 0.7, noun="hand-off"),
+        Kind("balance", "timing", 0.6, noun="balanced load"),
     )
 }
 

@@ -65,4 +65,5 @@ def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None
         kind=np.array([kinds.index(kind) for kind, _ in shared], dtype=np.int16),
         kinds=tuple(kinds),
         accounts=len(names),
+        ceiling=np.full(len(shared), np.inf),
     )

@@ -65,6 +65,24 @@ MAY_NOT_KNOW = {
         "linkage.rings",
         "linkage.detect",
     ),
+    "linkage.timing": (
+        "linkage.ingest",
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.communities",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.store",
+        "linkage.graph",
+        "duckdb",
+    ),
+    "linkage.timing_sightings": (
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.graph",
+    ),
     "linkage.evidence": (
         "linkage.ingest",
         "linkage.communities",
@@ -181,7 +199,8 @@ def test_docs_name_what_there_is() -> None:
     detection = (ROOT / "docs" / "detection.md").read_text()
     for factor in FACTORS:
         assert f"`{factor.name}`" in detection
-    for kind in ("payment", "device", "user_agent", "ip", "ip_net", "email", "email_domain", "org", "prompt", "burst"):
+    for kind in ("payment", "device", "user_agent", "ip", "ip_net", "email", "email_domain", "org", "prompt", "burst",
+                 "handoff", "balance"):  # fmt: skip
         assert f"{BUILT_IN_KINDS[kind].reliability:g} |" in detection
     pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
     for page in pages:

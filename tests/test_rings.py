@@ -43,7 +43,8 @@ def features(**known: float) -> Features:
     """One group of 10 accounts about which nothing is known but `known`."""
     values: dict[str, object] = {}
     for field in fields(Features):
-        empty = 0.0 if field.name in ("net", "second", "costly", "burst", "verified", "banned") else np.nan
+        zero = ("net", "second", "costly", "burst", "handoff", "balance", "verified", "banned")
+        empty = 0.0 if field.name in zero else np.nan
         values[field.name] = np.array([known.get(field.name, empty)])
     values["size"] = np.array([known.get("size", 10.0)])
     values["created_spread_all"] = known.get("created_spread_all", 200.0)
@@ -66,6 +67,8 @@ def test_a_group_about_which_nothing_is_known_scores_below_the_line() -> None:
         ("size", {"size": 40.0}),
         ("prompts", {"own_prompts": 0.4}),
         ("bursts", {"burst": 0.7}),
+        ("handoffs", {"handoff": 0.7}),
+        ("balance", {"balance": 0.7}),
         ("sign_ups", {"created_spread": 1.0}),
         ("banned", {"banned": 0.5}),
         ("round_the_clock", {"rhythm": 0.02}),
@@ -98,7 +101,7 @@ def test_every_factor_is_bounded_and_named_once() -> None:
     names = [factor.name for factor in FACTORS]
     assert len(set(names)) == len(names)
     for extreme in (-1e9, 0.0, 1e9):
-        shares = {"costly", "burst", "banned", "verified", "own_prompts", "rhythm"}
+        shares = {"costly", "burst", "handoff", "balance", "banned", "verified", "own_prompts", "rhythm"}
         known = {f.name: float(np.clip(extreme, 0, 1)) if f.name in shares else extreme for f in fields(Features)}
         for factor in FACTORS:
             with np.errstate(all="ignore"):
@@ -113,8 +116,8 @@ def test_turning_the_clock_changes_no_rhythm(counts: list[int], hours: int) -> N
 
 def facts(**known: object) -> Facts:
     base: dict[str, object] = {
-        "size": 7, "own_prompts": None, "burst": 0.0, "created_spread": None, "banned": 0, "rhythm": None, "age": None,
-        "verified": 0.0,
+        "size": 7, "own_prompts": None, "burst": 0.0, "handoff": 0.0, "balance": 0.0, "created_spread": None,
+        "banned": 0, "rhythm": None, "age": None, "verified": 0.0,
     }  # fmt: skip
     return Facts(**{**base, **known})  # type: ignore[arg-type]
 

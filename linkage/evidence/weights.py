@@ -44,8 +44,8 @@ class Weighed:
         sightings: as identified.
         population: N.
         bits: float64[I], log2(m N / d), at least 0.
-        habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), and how near in
-            time to others who have it (`nearness`).
+        habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), how near in
+            time to others who have it (`nearness`), and how far the identifier's own test bears its bits (`ceiling`).
     """
 
     sightings: Sightings
@@ -112,7 +112,9 @@ def weigh(sightings: Sightings) -> Weighed:
     memory = np.array([kind_of(name).memory for name in sightings.kinds], dtype=np.float64)
     days = memory[sightings.kind[sightings.identifier]] if len(memory) else np.zeros(0)
     near = nearness(sightings.identifier, sightings.first, sightings.last, days)
-    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near)
+    # What a test of its own has found is worth no more than the test's surprise.
+    capped = np.minimum(1.0, sightings.ceiling / np.maximum(bits, 1e-9))[sightings.identifier]
+    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near * capped)
 
 
 def identifier_bits(

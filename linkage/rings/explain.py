@@ -32,6 +32,8 @@ class Facts:
     size: int
     own_prompts: float | None
     burst: float
+    handoff: float
+    balance: float
     created_spread: float | None
     banned: int
     rhythm: float | None
@@ -46,6 +48,10 @@ def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, ex
     more = []
     if factors.get("bursts", 0) > 0:
         more.append(f"{facts.burst:.0%} of them sent the same prompt within the same minutes")
+    if factors.get("handoffs", 0) > 0:
+        more.append(f"{facts.handoff:.0%} of them go on within minutes with a job that stopped on another")
+    if factors.get("balance", 0) > 0:
+        more.append(f"{facts.balance:.0%} of them carry one load, evened out between them")
     if factors.get("prompts", 0) > 0 and facts.own_prompts is not None:
         more.append(f"{facts.own_prompts:.0%} of their prompts are shared among them and rare elsewhere")
     if factors.get("sign_ups", 0) >= 0.5 and facts.created_spread is not None:

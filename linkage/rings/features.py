@@ -34,7 +34,7 @@ class Features:
         same_network: share of members that share one address with all others who have it inside the group.
         own_prompts: share of the group's prompts that are shared inside it and rare outside.
         repeated: share of an account's prompts that it had sent before.
-        burst: share of members in a burst with others of the group.
+        burst, handoff, balance: share of members in a burst, a hand-off or a balanced load with others of the group.
         created_spread: days within which the members signed up, the first and last tenth left out.
         created_spread_all: the same of all accounts.
         age: median days between sign-up and last activity.
@@ -55,6 +55,8 @@ class Features:
     own_prompts: Floats
     repeated: Floats
     burst: Floats
+    handoff: Floats
+    balance: Floats
     created_spread: Floats
     created_spread_all: float
     age: Floats
@@ -108,7 +110,9 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         same_network=_greatest_holders(weighed, candidates, groups, ("ip",)) / np.maximum(size, 1),
         own_prompts=own_prompts,
         repeated=mean(repeated),
-        burst=mean(_in_burst(weighed, candidates)),
+        burst=mean(_together(weighed, candidates, "burst", 3)),
+        handoff=mean(_together(weighed, candidates, "handoff", 2)),
+        balance=mean(_together(weighed, candidates, "balance", 3)),
         created_spread=spread,
         created_spread_all=_spread_days(created),
         age=age,
@@ -174,11 +178,12 @@ def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Float
     )
 
 
-def _in_burst(weighed: Weighed, candidates: Candidates) -> NDArray[np.bool_]:
+def _together(weighed: Weighed, candidates: Candidates, name: str, least: int) -> NDArray[np.bool_]:
+    """Accounts that share an identifier of the kind with so many of their group, themselves among them."""
     s = weighed.sightings
-    burst = _kind_mask(weighed, [kind.name == "burst" for kind in weighed.kinds])
+    shared = _kind_mask(weighed, [kind.name == name for kind in weighed.kinds])
     found = np.zeros(s.accounts, np.bool_)
-    found[s.account[burst & (candidates.evidence.holders > 2)]] = True
+    found[s.account[shared & (candidates.evidence.holders >= least)]] = True
     return found
 
 

@@ -194,6 +194,8 @@ def _facts(features: Features, at: int, banned: int) -> Facts:
         size=int(features.size[at]),
         own_prompts=known(features.own_prompts),
         burst=float(features.burst[at]),
+        handoff=float(features.handoff[at]),
+        balance=float(features.balance[at]),
         created_spread=known(features.created_spread),
         banned=banned,
         rhythm=known(features.rhythm),

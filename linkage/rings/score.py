@@ -71,6 +71,14 @@ def _bursts(f: Features) -> Floats:
     return _between(3 * f.burst, 0, 3)
 
 
+def _handoffs(f: Features) -> Floats:
+    return _between(3 * f.handoff, 0, 3)
+
+
+def _balance(f: Features) -> Floats:
+    return _between(2 * f.balance, 0, 2)
+
+
 def _sign_ups(f: Features) -> Floats:
     close = np.log2((f.created_spread_all + 1) / (f.created_spread + 1)) / 2
     return _between(close, 0, 2)
@@ -87,7 +95,8 @@ def _round_the_clock(f: Features) -> Floats:
 
 
 def _network_only(f: Features) -> Floats:
-    return _when((f.beyond_network < 1) & (f.burst < 0.5), -4.0)
+    apart = (f.burst < 0.5) & (f.handoff < 0.5) & (f.balance < 0.5)
+    return _when((f.beyond_network < 1) & apart, -4.0)
 
 
 def _daily_rhythm(f: Features) -> Floats:
@@ -120,6 +129,8 @@ FACTORS: Final = (
     Factor("size", _size),
     Factor("prompts", _prompts),
     Factor("bursts", _bursts),
+    Factor("handoffs", _handoffs),
+    Factor("balance", _balance),
     Factor("sign_ups", _sign_ups),
     Factor("banned", _banned),
     Factor("round_the_clock", _round_the_clock),

@@ -97,11 +97,11 @@ class _Tiny:
         self.ring = self.people("crew", _CREW, together=True, **facts)
         return self.ring
 
-    def once(self, names: Sequence[str], prompt: str, day: int, minutes: int) -> None:
-        """Everybody sends a prompt on a day, spread over some minutes."""
+    def once(self, names: Sequence[str], prompt: str, day: int, minutes: int, start: int = 600) -> None:
+        """Everybody sends a prompt on a day, spread over some minutes from minute `start` of the day on."""
         for at, name in enumerate(names):
             mine = next(row for row in self.tables["exchanges"] if row["account_id"] == name)
-            moment = START + timedelta(days=day, hours=10, seconds=60 * minutes * at // len(names))
+            moment = START + timedelta(days=day, minutes=start, seconds=60 * minutes * at // len(names))
             self.tables["exchanges"].append(
                 mine | {"at": moment, "exchange_id": f"{mine['exchange_id']}-{day}", "prompt": prompt}
             )
@@ -145,7 +145,9 @@ def _crew_with_domain(tiny: _Tiny) -> None:
 def _crew_in_step(tiny: _Tiny) -> None:
     crew = tiny.crew()
     for day in range(3, 19, 2):
-        tiny.once(crew, f"Rate answer {day} for correctness, then for style.", day, minutes=2)
+        # At no habit of the clock: what happens at ten every day, the clock explains.
+        start = 37 * day * day % 1440
+        tiny.once(crew, f"Rate answer {day} for correctness, then for style.", day, minutes=2, start=start)
 
 
 def _crew_of_referrals(tiny: _Tiny) -> None:
