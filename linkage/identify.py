@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
+from linkage.model import HEAVY_USES, PROMPT_EDGE, WORKED_PROMPT
+from linkage.prompt_sightings import find_works
 from linkage.timing_sightings import add_timing
 
 RHYTHM_BUCKETS: Final = 8
@@ -34,10 +36,11 @@ CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) 
 # Every place where a value is seen: (account, kind, value, label, ip_net, n, first_at, last_at).
 _SEEN: Final = """
 CREATE TABLE events AS
-SELECT account, ip, ip_net, device_id, user_agent, prompt_fingerprint AS prompt, "at"
-FROM kase.exchanges JOIN ids USING (account_id)
+SELECT account, ip, ip_net, device_id, user_agent, coalesce(w.value, prompt_fingerprint) AS prompt,
+    CASE WHEN w.value IS NOT NULL THEN prompt_fingerprint END AS given, "at"
+FROM kase.exchanges JOIN ids USING (account_id) LEFT JOIN work_of w USING (account, prompt)
 UNION ALL
-SELECT account, ip, ip_net, device_id, user_agent, NULL, "at" FROM kase.logins JOIN ids USING (account_id);
+SELECT account, ip, ip_net, device_id, user_agent, NULL, NULL, "at" FROM kase.logins JOIN ids USING (account_id);
 
 CREATE TABLE seen AS
 SELECT account, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
@@ -55,6 +58,13 @@ FROM events WHERE user_agent IS NOT NULL GROUP BY account, user_agent
 UNION ALL
 SELECT account, 'prompt', prompt, NULL, NULL, count(*), min("at"), max("at")
 FROM events WHERE prompt IS NOT NULL GROUP BY account, prompt
+UNION ALL
+SELECT account, 'prompt', given, NULL, NULL, count(*), min("at"), max("at")
+FROM events WHERE given IS NOT NULL GROUP BY account, given
+UNION ALL
+SELECT account, 'prompt', edge, NULL, NULL, count(*), min("at"), max("at")
+FROM (SELECT account, unnest([opening, ending]) AS edge, "at" FROM kase.exchanges JOIN ids USING (account_id)
+    JOIN work_of USING (account, prompt)) WHERE edge IS NOT NULL GROUP BY account, edge
 UNION ALL
 SELECT account, 'email', email, email_label, NULL, 1, created_at, created_at
 FROM people JOIN ids USING (account_id) WHERE email IS NOT NULL
@@ -80,12 +90,23 @@ FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
 GROUP BY account, hub, kind;
 """
 
+# Who works with a prompt is linked by it; who sent it now and then is not, and says nothing about those who do.
+_WORKED: Final = """
+CREATE TABLE trusted AS
+SELECT 'prompt' AS kind, value, CASE WHEN value LIKE 'opening:%' OR value LIKE 'ending:%' THEN '{edge}'
+    ELSE '{worked}' END AS trust
+FROM seen WHERE kind = 'prompt' GROUP BY value
+HAVING value LIKE 'opening:%' OR value LIKE 'ending:%' OR count(*) FILTER (n >= {heavy}) >= 2;
+DELETE FROM seen WHERE kind = 'prompt' AND n < {heavy}
+    AND value IN (SELECT value FROM trusted WHERE trust = '{worked}');
+"""
+
 # People sleep: how an account's exchanges spread over the day tells it from a script.
 _ACTIVITY: Final = """
 CREATE TABLE activity AS
-WITH prompts AS (SELECT account, count(*) AS distinct_prompts FROM seen WHERE kind = 'prompt' GROUP BY account),
+WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
-    count(prompt_fingerprint) AS prompts, {buckets}
+    count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, {buckets}
     FROM kase.exchanges GROUP BY account_id)
 SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
 FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
@@ -110,7 +131,8 @@ _SIGHTINGS: Final = """
 CREATE TABLE shared AS
 SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
     SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
-    GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value);
+    GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value)
+    LEFT JOIN trusted USING (kind, value);
 
 CREATE TABLE sightings AS
 WITH most AS (SELECT account, kind, max(n) AS most FROM seen GROUP BY account, kind)
@@ -135,7 +157,7 @@ class Sightings:
         first, last: int64[S], microseconds since 1970 of the first and last time; `NEVER` where the export does not
             say.
         kind: int16[I], index into `kinds`, of each identifier.
-        kinds: names of the kinds, sorted.
+        kinds: names of the kinds, sorted; `model.public_kind` gives the contract's.
         accounts: number of accounts in the case, shared or not.
         ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
     """
@@ -170,6 +192,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
+    con.execute(_WORKED.format(heavy=HEAVY_USES, worked=WORKED_PROMPT, edge=PROMPT_EDGE))
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)
@@ -183,6 +206,7 @@ def _keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
 
 def _read(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(_IDS)
+    find_works(con)
     con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
     buckets = ", ".join(
@@ -208,7 +232,8 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         [NEVER],
     ).fetchnumpy()
     named = con.execute(
-        "SELECT kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling FROM shared ORDER BY identifier"
+        """SELECT coalesce(trust, kind) AS kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling
+        FROM shared ORDER BY identifier"""
     ).fetchnumpy()
     kinds, index = np.unique(np.asarray(named["kind"], dtype=str), return_inverse=True)
     total = con.execute("SELECT count(*) FROM ids").fetchone()

@@ -137,6 +137,31 @@ BUILT_IN_KINDS: Final[dict[str, Kind]] = {
 }
 
 
+HEAVY_USES: Final = 20
+"""An account that sent a prompt or a template so often works with it: nobody does that to somebody else."""
+
+WORKED_PROMPT: Final = "prompt:worked"
+"""Stands for `prompt` where the identifier counts by those accounts alone that work with it (`HEAVY_USES`)."""
+
+PROMPT_EDGE: Final = "prompt:edge"
+"""Stands for `prompt` where the identifier is the opening or the ending of prompts, not the work itself."""
+
+
+_PROMPT_KINDS: Final = {
+    WORKED_PROMPT: Kind(WORKED_PROMPT, "prompt", 0.95, memory=30, noun="prompt template"),
+    PROMPT_EDGE: Kind(PROMPT_EDGE, "prompt", 0.02, fakeable=True, memory=30, noun="opening or ending of prompts"),
+}
+
+
+def public_kind(name: str) -> str:
+    """The kind as the contract names it.
+
+    >>> public_kind("prompt:worked"), public_kind("link:referral")
+    ('prompt', 'link:referral')
+    """
+    return "prompt" if name in _PROMPT_KINDS else name
+
+
 def kind_of(name: str) -> Kind:
     """The kind called `name`: built in, `link:KIND` or a user's own.
 
@@ -147,7 +172,7 @@ def kind_of(name: str) -> Kind:
     >>> kind_of("tax_id").family
     'tax_id'
     """
-    built_in = BUILT_IN_KINDS.get(name)
+    built_in = BUILT_IN_KINDS.get(name) or _PROMPT_KINDS.get(name)
     if built_in:
         return built_in
     if name.startswith("link:"):

@@ -17,7 +17,7 @@ from linkage.rings import Judged
 BYSTANDERS: Final = 50
 """At most so many bystanders are kept for each ring."""
 
-_TABLES: Final = ("rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings")
+_TABLES: Final = ("rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed")
 
 _STAGE: Final = """
 CREATE TABLE out_rings AS SELECT ring_id, rank, score, NULL::DOUBLE AS q_value, status, listed, accounts, exchanges,
@@ -56,7 +56,7 @@ QUALIFY row_number() OVER (PARTITION BY o.ring_id ORDER BY v.account IS NULL, o.
 CREATE TABLE out_hubs AS SELECT h.kind, h.value, h.label, x.accounts, x.bits_alone, x.pairs_spared, x.reason
 FROM in_hubs x JOIN shared h USING (identifier);
 
-CREATE TABLE out_shared AS SELECT h.kind, h.value, h.label, h.accounts, w.bits
+CREATE TABLE out_shared AS SELECT h.kind, h.value, h.label, h.accounts, w.bits, h.trust
 FROM shared h JOIN (SELECT identifier, any_value(bits) AS bits FROM in_weights GROUP BY identifier) w USING (identifier)
 ORDER BY h.identifier;
 
@@ -65,6 +65,9 @@ CREATE TABLE out_sightings AS SELECT i.account_id, h.kind, h.value, s.count, s.f
 FROM sightings s JOIN in_weights w USING (identifier, account) JOIN shared h USING (identifier)
     JOIN ids i USING (account)
 ORDER BY h.identifier, i.account;
+
+CREATE TABLE out_followed AS SELECT i.account_id, f.prompt, f.template FROM followed f JOIN ids i USING (account)
+ORDER BY i.account, f.prompt;
 """
 
 

@@ -56,6 +56,7 @@ FROM exchanges e JOIN templates t USING (prompt) LEFT JOIN followed f USING (acc
 
 _PROMPT_COLUMN: Final = """
 ALTER TABLE exchanges ADD COLUMN prompt UBIGINT;
+ALTER TABLE shared ADD COLUMN trust VARCHAR;
 INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
 """
 
@@ -87,9 +88,10 @@ CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, va
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
     "at" TIMESTAMP);
 
--- What the newest run saw: identifiers that two accounts or more share, and who was seen with them.
+-- What the newest run saw: identifiers that two accounts or more share, and who was seen with them. `trust` is the kind
+-- that an identifier is weighed as, where that is another than its own (`model.WORKED_PROMPT`).
 CREATE TABLE shared (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
-    bits DOUBLE NOT NULL);
+    bits DOUBLE NOT NULL, trust VARCHAR);
 CREATE TABLE sightings (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
     count BIGINT NOT NULL, first_seen TIMESTAMP, last_seen TIMESTAMP, bits DOUBLE NOT NULL);
 

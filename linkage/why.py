@@ -10,7 +10,7 @@ import networkx as nx
 from linkage import store
 from linkage.errors import NotFoundError, UsageError
 from linkage.evidence import HUB_DEGREE, pair_prior, saturate
-from linkage.model import Kind, kind_of
+from linkage.model import Kind, kind_of, public_kind
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def why(case: Path, a: str, b: str) -> Why:
         for account in (a, b):
             _must_exist(con, account)
         rows = con.execute(
-            """SELECT x.kind, x.value, s.label, s.accounts, least(x.bits, y.bits) FROM sightings x
+            """SELECT coalesce(s.trust, x.kind), x.value, s.label, s.accounts, least(x.bits, y.bits) FROM sightings x
             JOIN sightings y USING (kind, value) JOIN shared s USING (kind, value)
             WHERE x.account_id = ? AND y.account_id = ? ORDER BY 5 DESC, 1, 2""",
             [a, b],
@@ -122,7 +122,7 @@ def add_up(shared: list[tuple[str, str, str | None, int, float]]) -> tuple[tuple
         counted = bits / totals[name] * part[name] * scale if totals[name] > 0 else 0.0
         ties.append(
             Tie(
-                name,
+                public_kind(name),
                 value,
                 label,
                 accounts,

@@ -1,7 +1,7 @@
 """Prompts: fingerprints of what an account asks for, from raw text that is never kept.
 
-`tokens` reads text, `sketch` keeps what is needed of it, `near` clusters near-duplicates, `place` gives each prompt of a
-case its template, and `outlines` finds the template of accounts that fill or rewrite it from prompt to prompt.
+`tokens` reads text, `sketch` keeps what is needed of it, `near` clusters near-duplicates, `place` gives each prompt of
+a case its template. `outlines` reads templates off all that an account sends, `alike` finds those of other accounts.
 """
 
 from linkage.prompts.near import near_duplicates

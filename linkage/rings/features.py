@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from linkage.candidates import Candidates
 from linkage.evidence import Weighed
 from linkage.identify import NEVER
+from linkage.model import WORKED_PROMPT
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
@@ -96,7 +97,10 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
     costly, reach = _costly(weighed, candidates, groups)
     prompts = np.bincount(label, profiles.prompts[inside], minlength=groups)
     with np.errstate(invalid="ignore", divide="ignore"):
-        own_prompts = np.where(prompts > 0, _own_prompts(weighed, candidates, groups) / prompts, np.nan)
+        # A prompt may have two fingerprints, the provider's and ours.
+        own_prompts = np.where(
+            prompts > 0, np.minimum(_own_prompts(weighed, candidates, groups) / prompts, 1.0), np.nan
+        )
         repeated = np.where(
             profiles.prompts > 0, 1.0 - profiles.distinct_prompts / np.maximum(profiles.prompts, 1), np.nan
         )
@@ -170,7 +174,7 @@ def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kin
 
 def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Floats:
     s, holders = weighed.sightings, candidates.evidence.holders
-    prompt = _kind_mask(weighed, [kind.name == "prompt" for kind in weighed.kinds])
+    prompt = _kind_mask(weighed, [kind.name in ("prompt", WORKED_PROMPT) for kind in weighed.kinds])
     others = s.degree[s.identifier] - 1
     own = prompt & (holders > 1) & (holders - 1 >= INSIDE * others)
     return np.bincount(candidates.labels[s.account[own]], s.count[own].astype(np.float64), minlength=groups).astype(
