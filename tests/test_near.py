@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from linkage.prompts import near_duplicates
-from linkage.prompts.near import BUCKET, NEIGHBOURS, ROWS, SAMPLES, SEEDS, SIMILAR, SKETCH, Ids, clustered
+from linkage.prompts.keys import ROWS, SEEDS, group
+from linkage.prompts.near import BUCKET, NEIGHBOURS, SAMPLES, SIMILAR, SKETCH, Ids, clustered
 
 Sketch = tuple[int, ...]
 WORD, LONG = 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF
@@ -283,6 +284,20 @@ def test_near_collisions_of_a_band_stay_linear(common: int) -> None:
         assert compared <= 3 * len(sketches)
     else:
         assert 0.9 * PER_BUCKET * len(sketches) <= compared <= 3 * PER_BUCKET * len(sketches)
+
+
+def test_equal_keys_are_grouped_whatever_lies_between_them() -> None:
+    rng = np.random.default_rng(7)
+    for n in (0, 1, 2, 100, 5_000, 300_000):
+        # Half have one key, and a tenth have keys right beside it.
+        crowd = np.uint32(2**31) + (rng.integers(0, 40, n) * (rng.random(n) < 0.2)).astype(np.uint32)
+        keys = np.where(rng.random(n) < 0.6, crowd, rng.integers(0, 2**32, n, dtype=np.uint32))
+        number, packed = rng.permutation(n).astype(np.int32), np.empty(n, np.uint64)
+        group(keys, number, packed)
+        wanted = keys.astype(np.uint64) << np.uint64(32) | number.astype(np.uint64)
+        assert (np.sort(packed) == np.sort(wanted)).all()
+        grouped = packed >> np.uint64(32)
+        assert (grouped[1:] >= grouped[:-1]).all()
 
 
 def test_what_a_crowded_key_finds_depends_on_the_set_alone() -> None:

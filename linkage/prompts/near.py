@@ -25,25 +25,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.kernel import kernel
+from linkage.prompts.keys import BANDS, PASS, SEEDS, band_keys, group
 
 SKETCH: Final = 32
 """k: the values of a full sketch. The estimate's standard error is sqrt(J (1 - J) / k)."""
 
 SIMILAR: Final = 0.25
-"""The least estimated Jaccard index of a tie. Lower joins more, and more that only share phrases."""
+"""The least estimated Jaccard index of a tie. Lower joins more, and more that only share phrases.
 
-ROWS: Final = 3
-BANDS: Final = 48
-"""A pair at Jaccard J shares a key with probability 1 - (1 - J^ROWS)^BANDS: .82 at .33, .998 at .5, .00005 at .01.
-
-That is the Jaccard index of the two sketches as sets, which is a little below that of the prompts (.46 for .5): each
-has values beyond the other's greatest.
-
-More bands find more and cost in proportion. More rows find less, and bring fewer unrelated pairs together.
+The estimate errs: pairs at .18 pass in about one of five cases, at .11 in one of fifty. Where very many prompts share
+a preamble as large as that, such ties can chain them into one cluster.
 """
-
-PASS: Final = 4
-"""Bands whose keys are made in one reading of the values: more read them less often, for 4 bytes a sketch each."""
 
 BUCKET: Final = 128
 """Up to so many distinct sketches of one key all pairs are compared. Raising it finds more ties of sketches that are
@@ -57,20 +49,6 @@ a sketch costs up to NEIGHBOURS + SAMPLES in each such bucket, however many it h
 Ids = NDArray[np.uint64]
 Values = NDArray[np.uint32]
 Starts = NDArray[np.int64]
-
-
-def _seeds() -> NDArray[np.uint32]:
-    """What each row of each band mixes in: uint32[BANDS, ROWS, 2], the second odd (SplitMix64, from 0)."""
-    n = BANDS * ROWS
-    z = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    pairs = np.column_stack((z >> np.uint64(32), (z & np.uint64(0xFFFFFFFF)) | np.uint64(1)))
-    return pairs.astype(np.uint32).reshape(BANDS, ROWS, 2)
-
-
-SEEDS: Final = _seeds()
 
 
 def near_duplicates(ids: Ids, values: Values, start: Starts, known: Ids | None = None) -> Ids:
@@ -94,7 +72,7 @@ def near_duplicates(ids: Ids, values: Values, start: Starts, known: Ids | None =
             known cluster stay together, and two prompts that both have one are not compared.
 
     Returns:
-        uint64[P]. About 40 bytes of memory a prompt are used beside the arguments.
+        uint64[P]. About 60 bytes of memory a prompt are used beside the arguments.
 
     Raises:
         ValueError: the arrays do not fit together, an id is 0 or stands twice, or a sketch is none.
@@ -121,9 +99,9 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
     scratch = np.empty(SKETCH, np.uint32)
     for band in range(0, BANDS, PASS):
         # Steps 2 and 3.
-        _keys(values, start, first, SEEDS[band : band + PASS], scratch, keys)
+        band_keys(values, start, first, SEEDS[band : band + PASS], scratch, keys)
         for of_band in keys:
-            _group(of_band, number, packed)
+            group(of_band, number, packed)
             compared += _ties(packed, values, start, place, settled, parent)
     # Step 4.
     return _names(ids, known, member, parent), compared
@@ -171,11 +149,8 @@ def _keep_known(known: Ids, member: NDArray[np.int32], parent: NDArray[np.int32]
     _join_equal(known[at], member[at], parent)
 
 
-_S15, _S16 = np.uint32(15), np.uint32(16)
-_M1, _M2 = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
-_A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_HALF, _LOW, _SLOTS = np.uint64(32), np.uint64(0xFFFFFFFF), np.uint64(2047)
-_GREATEST = np.uint32(0xFFFFFFFF)
+_A, _B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @kernel
@@ -234,92 +209,6 @@ def _equal(values, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
         if values[a + x] != values[b + x]:
             return False
     return True
-
-
-@kernel
-def _keys(values, start, first, seeds, mixed, keys):  # type: ignore[no-untyped-def]
-    """The key of each sketch in each band of `seeds`."""
-    for n in range(len(first)):
-        low, size = start[first[n]], start[first[n] + 1] - start[first[n]]
-        for x in range(size):
-            v = values[low + x]
-            v = np.uint32(np.uint32(v ^ np.uint32(v >> _S16)) * _M1)
-            v = np.uint32(np.uint32(v ^ np.uint32(v >> _S15)) * _M2)
-            mixed[x] = np.uint32(v ^ np.uint32(v >> _S16))
-        # A value that stands twice changes no minimum, and whole vectors need no remainder.
-        for x in range(size, len(mixed)):
-            mixed[x] = mixed[0]
-        for band in range(len(seeds)):
-            key = np.uint64(0)
-            for row in range(ROWS):
-                flip, factor = seeds[band, row, 0], seeds[band, row, 1]
-                least = _GREATEST
-                for x in range(len(mixed)):
-                    least = min(least, np.uint32(np.uint32(mixed[x] ^ flip) * factor))
-                key = (key ^ np.uint64(least)) * _B
-                key ^= key >> _HALF
-            keys[band, n] = np.uint32((key * _C) >> _HALF)
-
-
-@kernel
-def _group(keys, number, packed):  # type: ignore[no-untyped-def]
-    """Bring equal keys together: key (high half) and number (low half), the numbers of one key in any order.
-
-    A radix sort that first parts the keys so that each part, about 2,048 keys, is then sorted in the nearest cache.
-    """
-    n = len(keys)
-    bits = 0
-    while n >> bits > 2048:
-        bits += 1
-    far = np.uint64(32 - bits)
-    counts = np.zeros((1 << bits) + 1, np.int64)
-    for x in range(n):
-        counts[np.int64(np.uint64(keys[x]) >> far) + 1] += 1
-    ends = np.cumsum(counts)
-    at = ends[:-1].copy()
-    for x in range(n):
-        to = np.int64(np.uint64(keys[x]) >> far)
-        packed[at[to]] = np.uint64(keys[x]) << _HALF | np.uint64(number[x])
-        at[to] += 1
-    near = np.uint64(32 + 32 - bits - 11)
-    slots = np.empty(2049, np.int64)
-    for part in range(1 << bits):
-        low, high = ends[part], ends[part + 1]
-        slots[:] = 0
-        for x in range(low, high):
-            slots[np.int64(packed[x] >> near & _SLOTS) + 1] += 1
-        slots[0] = low
-        for slot in range(2048):
-            slots[slot + 1] += slots[slot]
-        copy = packed[low:high].copy()
-        for x in range(high - low):
-            own = np.int64(copy[x] >> near & _SLOTS)
-            packed[slots[own]] = copy[x]
-            slots[own] += 1
-        for slot in range(2048):
-            run = slots[slot - 1] if slot else low
-            if slots[slot] - run > 1:
-                _sort_keys(packed, run, slots[slot])
-
-
-@kernel
-def _sort_keys(packed, low, high):  # type: ignore[no-untyped-def]
-    key = packed[low] >> _HALF
-    mixed = False
-    for x in range(low + 1, high):
-        mixed |= packed[x] >> _HALF != key
-    if not mixed:
-        return
-    if high - low > 32:
-        packed[low:high].sort()
-        return
-    for x in range(low + 1, high):
-        moved = packed[x]
-        y = x
-        while y > low and packed[y - 1] > moved:
-            packed[y] = packed[y - 1]
-            y -= 1
-        packed[y] = moved
 
 
 @kernel
