@@ -12,7 +12,7 @@ Both depend on the two sketches alone. The clusters are the connected components
 split over calls, nor the machine changes them, within the bound of step 3.
 
 1. Equal sketches become one, and these are put in an order that depends on their content alone.
-2. Of one band at a time the keys are made and sorted: 8 bytes a sketch, whatever the number of bands.
+2. The keys of `PASS` bands are made in one reading, and grouped one band at a time, however many bands there are.
 3. In each bucket (the sketches of one key) the pairs that are not yet in one component are compared: all of them up to
    `BUCKET` sketches, and beyond it each sketch with its next `NEIGHBOURS` in order of content and with `SAMPLES`
    spread evenly over that order. Which pairs these are does not depend on what was tied before.
@@ -25,18 +25,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.kernel import kernel
+from linkage.prompts.keys import BANDS, PASS, SEEDS, band_keys, group
 
 SKETCH: Final = 32
 """k: the values of a full sketch. The estimate's standard error is sqrt(J (1 - J) / k)."""
 
 SIMILAR: Final = 0.25
-"""The least estimated Jaccard index of a tie. Lower joins more, and more that only share phrases."""
+"""The least estimated Jaccard index of a tie. Lower joins more, and more that only share phrases.
 
-ROWS: Final = 3
-BANDS: Final = 48
-"""A pair at Jaccard J shares a key with probability 1 - (1 - J^ROWS)^BANDS: .77 at .33, .995 at .5, .00004 at .01.
-
-More bands find more and cost in proportion. More rows find less, and bring fewer unrelated pairs together.
+The estimate errs: pairs at .18 pass in about one of five cases, at .11 in one of fifty. Where very many prompts share
+a preamble as large as that, such ties can chain them into one cluster.
 """
 
 BUCKET: Final = 128
@@ -51,20 +49,6 @@ a sketch costs up to NEIGHBOURS + SAMPLES in each such bucket, however many it h
 Ids = NDArray[np.uint64]
 Values = NDArray[np.uint32]
 Starts = NDArray[np.int64]
-
-
-def _seeds() -> NDArray[np.uint32]:
-    """What each row of each band mixes in: uint32[BANDS, ROWS, 2], the second odd (SplitMix64, from 0)."""
-    n = BANDS * ROWS
-    z = np.arange(1, n + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    z ^= z >> np.uint64(31)
-    pairs = np.column_stack((z >> np.uint64(32), (z & np.uint64(0xFFFFFFFF)) | np.uint64(1)))
-    return pairs.astype(np.uint32).reshape(BANDS, ROWS, 2)
-
-
-SEEDS: Final = _seeds()
 
 
 def near_duplicates(ids: Ids, values: Values, start: Starts, known: Ids | None = None) -> Ids:
@@ -82,13 +66,13 @@ def near_duplicates(ids: Ids, values: Values, start: Starts, known: Ids | None =
     Args:
         ids: uint64[P], distinct, not 0.
         values: uint32[V], the sketches one after the other, each strictly ascending. May be a memory map: it is read
-            in order once a band, and here and there for comparisons.
+            in order BANDS / PASS times, and here and there for comparisons.
         start: int64[P + 1], where each sketch starts; at most `SKETCH` values each, also none.
         known: uint64[P], the cluster that an earlier call gave a prompt, 0 for a prompt that is new. Prompts of one
             known cluster stay together, and two prompts that both have one are not compared.
 
     Returns:
-        uint64[P]. About 40 bytes of memory a prompt are used beside the arguments.
+        uint64[P]. About 60 bytes of memory a prompt are used beside the arguments.
 
     Raises:
         ValueError: the arrays do not fit together, an id is 0 or stands twice, or a sketch is none.
@@ -110,12 +94,15 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
     _keep_known(known, member, parent)
     compared = 0
     first = np.sort(place[:filled])  # reads the values in order
-    packed = np.empty(filled, np.uint64)
-    for band in range(BANDS):
+    number = member[first]
+    keys, packed = np.empty((PASS, filled), np.uint32), np.empty(filled, np.uint64)
+    scratch = np.empty(SKETCH, np.uint32)
+    for band in range(0, BANDS, PASS):
         # Steps 2 and 3.
-        _keys(values, start, first, member, SEEDS[band], packed)
-        packed.sort()
-        compared += _ties(packed, values, start, place, settled, parent)
+        band_keys(values, start, first, SEEDS[band : band + PASS], scratch, keys)
+        for of_band in keys:
+            group(of_band, number, packed)
+            compared += _ties(packed, values, start, place, settled, parent)
     # Step 4.
     return _names(ids, known, member, parent), compared
 
@@ -162,11 +149,8 @@ def _keep_known(known: Ids, member: NDArray[np.int32], parent: NDArray[np.int32]
     _join_equal(known[at], member[at], parent)
 
 
-_S13, _S15, _S16 = np.uint32(13), np.uint32(15), np.uint32(16)
-_M1, _M2 = np.uint32(0x7FEB352D), np.uint32(0x846CA68B)
-_A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_HALF, _HIGH, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF00000000), np.uint64(0xFFFFFFFF)
-_GREATEST = np.uint32(0xFFFFFFFF)
+_A, _B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 @kernel
@@ -228,51 +212,20 @@ def _equal(values, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _keys(values, start, first, member, seeds, packed):  # type: ignore[no-untyped-def]
-    """The key of each sketch in one band (high half), and the sketch's number (low half)."""
-    mixed = np.empty(SKETCH, np.uint32)
-    for n in range(len(first)):
-        p = first[n]
-        low, size = start[p], start[p + 1] - start[p]
-        for x in range(size):
-            v = values[low + x]
-            v = np.uint32(v ^ np.uint32(v >> _S16))
-            v = np.uint32(v * _M1)
-            v = np.uint32(v ^ np.uint32(v >> _S15))
-            v = np.uint32(v * _M2)
-            mixed[x] = np.uint32(v ^ np.uint32(v >> _S16))
-        key = np.uint64(0)
-        for row in range(ROWS):
-            flip, factor = seeds[row, 0], seeds[row, 1]
-            least = _GREATEST
-            for x in range(size):
-                least = min(least, np.uint32(np.uint32(mixed[x] ^ flip) * factor))
-            key = (key ^ np.uint64(least)) * _B
-            key ^= key >> _HALF
-        packed[n] = ((key * _C) & _HIGH) | np.uint64(member[p])
-
-
-@kernel
 def _ties(packed, values, start, place, settled, parent):  # type: ignore[no-untyped-def]
     """Join what is tied in one band."""
+    for x in range(len(parent)):
+        parent[x] = parent[parent[x]]  # a parent is before its child: this is the root
     compared = low = 0
     while low < len(packed):
         key = packed[low] >> _HALF
         high = low + 1
         while high < len(packed) and packed[high] >> _HALF == key:
             high += 1
-        size = high - low
-        if size > 1 and not _joined(packed, low, high, parent):
-            for x in range(low, high):
-                back = low if size <= BUCKET else max(low, x - NEIGHBOURS)
-                # Neighbours from the nearest: they are the likeliest to be similar, and what is joined is skipped.
-                for y in range(x - 1, back - 1, -1):
-                    compared += _tie(packed[x], packed[y], values, start, place, settled, parent)
-            if size > BUCKET:
-                for x in range(low, high):
-                    for sample in range(SAMPLES):
-                        y = low + sample * size // SAMPLES
-                        compared += _tie(packed[x], packed[y], values, start, place, settled, parent)
+        if high - low > 1 and not _joined(packed, low, high, parent):
+            bucket = packed[low:high]
+            bucket.sort()  # in order of content
+            compared += _compare(bucket, values, start, place, settled, parent)
         low = high
     return compared
 
@@ -284,6 +237,35 @@ def _joined(packed, low, high, parent):  # type: ignore[no-untyped-def]
         if _root(parent, np.int64(packed[x] & _LOW)) != root:
             return False
     return True
+
+
+@kernel
+def _compare(bucket, values, start, place, settled, parent):  # type: ignore[no-untyped-def]
+    """Join what is tied in one bucket, which is in order of content."""
+    size = len(bucket)
+    # Those of one component at the outset are skipped without a look at each pair: a giant template costs O(n).
+    root = np.empty(size, np.int64)
+    for x in range(size):
+        root[x] = _root(parent, np.int64(bucket[x] & _LOW))
+    sampled = root[0]
+    for sample in range(SAMPLES):
+        if root[sample * size // SAMPLES] != sampled:
+            sampled = -1
+    compared = streak = 0
+    for x in range(1, size):
+        if root[x] != root[x - 1]:
+            streak = x
+        back = 0 if size <= BUCKET else max(0, x - NEIGHBOURS)
+        # Neighbours from the nearest: they are the likeliest to be similar.
+        for y in range(streak - 1, back - 1, -1):
+            compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
+    if size > BUCKET:
+        for x in range(size):
+            if root[x] != sampled:
+                for sample in range(SAMPLES):
+                    y = sample * size // SAMPLES
+                    compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
+    return compared
 
 
 @kernel
