@@ -92,13 +92,18 @@ GROUP BY account, hub, kind;
 
 # Who works with a prompt is linked by it; who sent it now and then is not, and says nothing about those who do.
 _WORKED: Final = """
+CREATE TABLE workers AS
+SELECT account, value FROM work_of WHERE common GROUP BY account, value HAVING sum(n) >= {heavy}
+UNION
+SELECT account, value FROM seen WHERE kind = 'prompt' AND n >= {heavy} AND NOT regexp_full_match(value, '{ours}');
+
 CREATE TABLE trusted AS
-SELECT 'prompt' AS kind, value, CASE WHEN value LIKE 'opening:%' OR value LIKE 'ending:%' THEN '{edge}'
-    ELSE '{worked}' END AS trust
-FROM seen WHERE kind = 'prompt' GROUP BY value
-HAVING value LIKE 'opening:%' OR value LIKE 'ending:%' OR count(*) FILTER (n >= {heavy}) >= 2;
-DELETE FROM seen WHERE kind = 'prompt' AND n < {heavy}
-    AND value IN (SELECT value FROM trusted WHERE trust = '{worked}');
+SELECT 'prompt' AS kind, value, '{worked}' AS trust FROM workers GROUP BY value HAVING count(*) >= 2
+UNION ALL
+SELECT DISTINCT 'prompt', value, '{edge}' FROM seen WHERE kind = 'prompt' AND regexp_full_match(value, '{edges}');
+
+DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
+    AND (account, value) NOT IN (SELECT (account, value) FROM workers);
 """
 
 # People sleep: how an account's exchanges spread over the day tells it from a script.
@@ -192,7 +197,9 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
-    con.execute(_WORKED.format(heavy=HEAVY_USES, worked=WORKED_PROMPT, edge=PROMPT_EDGE))
+    edges = "(opening|ending):[0-9a-f]{16}"
+    ours = f"{edges}|(template|exact):[0-9a-f]{{16}}"
+    con.execute(_WORKED.format(heavy=HEAVY_USES, worked=WORKED_PROMPT, edge=PROMPT_EDGE, ours=ours, edges=edges))
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)

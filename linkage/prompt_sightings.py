@@ -1,7 +1,8 @@
 """From the prompts of the case to works in the scratch database: which template each account's prompts follow.
 
-A prompt follows the template of its near-duplicates, which ingest has placed (`linkage.prompts.place`), unless all that
-its account sends shows another one, which it shares with other accounts (`linkage.prompts.outlines`).
+A prompt follows the template of its near-duplicates, which ingest has placed (`linkage.prompts.place`), unless all
+that its account sends shows one that it shares with other accounts (`linkage.prompts.outlines`, `alike`). Only the
+latter can link accounts by itself: near-duplicates of single prompts may share a passage and be other work.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from linkage.model import HEAVY_USES
 from linkage.prompts.alike import same
 from linkage.prompts.outlines import SAMPLE, Outlines, Sent, follow, outlines, rarities, recurring
-from linkage.prompts.sketch import places, values
+from linkage.prompts.sketch import words
 
 PART_PROMPTS: Final = 1_000_000
 """Prompts that are looked at at once: about 1 GiB of memory."""
@@ -31,50 +32,50 @@ FROM sent GROUP BY account HAVING sum(n) >= {heavy};
 CREATE TABLE sample AS SELECT account, part, prompt, n, body, sketch FROM (
     SELECT account, part, prompt, n FROM sent JOIN busy USING (account)
     QUALIFY row_number() OVER (PARTITION BY account ORDER BY prompt) <= {most})
-JOIN kase.templates USING (prompt) JOIN (SELECT prompt, min(sketch) AS sketch FROM kase.prompts GROUP BY prompt)
-    USING (prompt);
+JOIN kase.templates USING (prompt) JOIN kase.prompts USING (prompt);
 
 CREATE TABLE followed (account INTEGER, prompt UBIGINT, template UBIGINT);
 """
 
 _REST: Final = """
 SELECT s.account, s.prompt, s.n, t.body, p.sketch FROM sent s SEMI JOIN working USING (account)
-JOIN kase.templates t USING (prompt) JOIN (SELECT prompt, min(sketch) AS sketch FROM kase.prompts GROUP BY prompt) p
-    USING (prompt)
+JOIN kase.templates t USING (prompt) JOIN kase.prompts p USING (prompt)
 ORDER BY s.account, s.prompt
 """
 
 _WORKS: Final = """
 CREATE TABLE work_of AS
-WITH placed AS (SELECT s.account, s.prompt, s.n, coalesce(f.template, t.body) AS template, t.opening, t.ending
+WITH placed AS (SELECT s.account, s.prompt, s.n, coalesce(f.template, t.body) AS template, t.opening, t.ending,
+        f.template IS NOT NULL AS common
     FROM sent s JOIN kase.templates t USING (prompt) LEFT JOIN followed f USING (account, prompt)),
 sizes AS (SELECT template, min(prompt) <> max(prompt) AS several FROM placed GROUP BY template)
-SELECT account, prompt, CASE WHEN several THEN 'template:' ELSE 'exact:' END || format('{:016x}', template) AS value,
+SELECT account, prompt, n, common,
+    CASE WHEN several THEN 'template:' ELSE 'exact:' END || format('{:016x}', template) AS value,
     'opening:' || format('{:016x}', opening) AS opening, 'ending:' || format('{:016x}', ending) AS ending
 FROM placed JOIN sizes USING (template);
 """
 
 
 def find_works(con: duckdb.DuckDBPyConnection) -> None:
-    """Leave `work_of` (account, prompt, value, opening, ending) and `followed` (account, prompt, template) in `con`.
+    """Leave `work_of` (account, prompt, n, common, value, opening, ending) and `followed` (account, prompt, template).
 
     `value` is the identifier that stands for the prompt: its template, or itself where nobody sent another prompt of
-    that template. `followed` has the prompts whose template is another than that of their near-duplicates.
-    Reads `ids`; the case is attached as `kase`.
+    that template; `common` says that the account shares it with others by all that it sends. `followed` has those.
+    Reads `ids` of the scratch database `con`; the case is attached as `kase`.
     """
     con.execute(_SENT.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
-    found, prompts = _outlines(con)
+    found, smallest = _outlines(con)
     if len(found.account):
-        _follow(con, found, same(found), prompts)
+        _follow(con, found, same(found), smallest)
     con.execute("DROP TABLE sample")
     con.execute(_WORKS)
 
 
 def _parts(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Sent, NDArray[np.uint64]]]:
-    """The sample, some accounts at a time, with the template of each prompt's near-duplicates."""
+    """The sample, some accounts at a time, and the ids of its prompts."""
     for (part,) in con.execute("SELECT DISTINCT part FROM busy ORDER BY part").fetchall():
         rows = con.sql(
-            "SELECT account, n, body, sketch FROM sample WHERE part = $part ORDER BY account, prompt",
+            "SELECT account, prompt, n, body, sketch FROM sample WHERE part = $part ORDER BY account, prompt",
             params={"part": part},
         ).to_arrow_table()
         if len(rows):
@@ -83,21 +84,20 @@ def _parts(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Sent, NDArray[np.ui
 
 def _sent(rows: pa.Table) -> tuple[Sent, NDArray[np.uint64]]:
     sketches = rows["sketch"].combine_chunks()
-    words, start = values(sketches, "words")
-    body = rows["body"].to_numpy().astype(np.uint64)
+    hashes, where, start = words(sketches)
     sent = Sent(
         account=rows["account"].to_numpy().astype(np.int32),
         uses=rows["n"].to_numpy().astype(np.int64),
-        near=body.view(np.int64),
-        words=words,
-        places=places(sketches),
+        near=rows["body"].to_numpy().astype(np.uint64).view(np.int64),
+        words=hashes,
+        places=where,
         start=start,
     )
-    return sent, body
+    return sent, rows["prompt"].to_numpy().astype(np.uint64)
 
 
 def _outlines(con: duckdb.DuckDBPyConnection) -> tuple[Outlines, NDArray[np.uint64]]:
-    """All accounts' outlines, and for each the smallest template among its prompts of the sample."""
+    """All accounts' outlines, and for each the smallest id among its prompts of the sample."""
     repeated, accounts = [np.zeros(0, np.uint32)], 0
     for sent, _ in _parts(con):
         repeated.append(recurring(sent))
@@ -105,12 +105,12 @@ def _outlines(con: duckdb.DuckDBPyConnection) -> tuple[Outlines, NDArray[np.uint
     vocabulary, rarity = rarities(np.concatenate(repeated), accounts)
     parts: list[Outlines] = []
     smallest: list[NDArray[np.uint64]] = []
-    for sent, body in _parts(con):
+    for sent, ids in _parts(con):
         found, prompt = outlines(sent, vocabulary, rarity, HEAVY_USES)
         parts.append(found)
         names = np.full(len(found.account), np.iinfo(np.uint64).max, np.uint64)
         inside = prompt >= 0
-        np.minimum.at(names, prompt[inside], body[inside])
+        np.minimum.at(names, prompt[inside], ids[inside])
         smallest.append(names)
     return Outlines.together(parts), np.concatenate([np.zeros(0, np.uint64), *smallest])
 
@@ -132,13 +132,11 @@ def _follow(
     account, prompt, goes_to = [np.zeros(0, np.int32)], [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
     for batch in con.sql(_REST).to_arrow_reader(PART_PROMPTS // 4):
         rows = pa.Table.from_batches([batch])
-        sent, body = _sent(rows)
+        sent, ids = _sent(rows)
         outline = follow(sent, kept)
-        to = np.where(outline >= 0, names[outline], body)
-        moved = to != body
-        account.append(sent.account[moved])
-        prompt.append(rows["prompt"].to_numpy().astype(np.uint64)[moved])
-        goes_to.append(to[moved])
+        account.append(sent.account[outline >= 0])
+        prompt.append(ids[outline >= 0])
+        goes_to.append(names[outline[outline >= 0]])
     columns = {"account": np.concatenate(account), "prompt": np.concatenate(prompt), "to": np.concatenate(goes_to)}
     con.register("moved", columns)
     con.execute('INSERT INTO followed SELECT account, prompt, "to" FROM moved')

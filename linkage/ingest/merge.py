@@ -34,8 +34,8 @@ def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
     for part in _parts(con, "prompts", "prompt"):
         con.execute(
             f"""INSERT INTO kase.prompts
-            SELECT DISTINCT prompt, sketch FROM stage WHERE broken IS NULL AND prompt IS NOT NULL AND {part}
-            EXCEPT SELECT prompt, sketch FROM kase.prompts WHERE {part}"""
+            SELECT prompt, any_value(sketch) FROM stage ANTI JOIN kase.prompts USING (prompt)
+            WHERE broken IS NULL AND prompt IS NOT NULL AND {part} GROUP BY prompt"""
         )
 
 

@@ -26,7 +26,7 @@ SAMPLE: Final = 128
 """Distinct prompts of an account that its outlines are read off. More finds templates that are a small part of its
 work, and costs in proportion."""
 
-OUTLINE: Final = 100
+OUTLINE: Final = 128
 """The most words of an outline."""
 
 MOST: Final = 6

@@ -12,8 +12,6 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from linkage import store
 from linkage.prompts.near import near_duplicates
@@ -48,7 +46,7 @@ def place(con: duckdb.DuckDBPyConnection, case: Path) -> int:
     for part in PARTS:
         flat, start = found[part]
         before = known[part]
-        after = _same_id(ids, near_duplicates(ids, flat, start, before))
+        after = near_duplicates(ids, flat, start, before)
         # A prompt without such a part follows no template of it.
         columns[part] = after if part == "body" else np.where(np.diff(start) > 0, after, np.uint64(0))
         old = np.unique(before[(before != 0) & (before != columns[part]) & (columns[part] != 0)])
@@ -67,7 +65,7 @@ def _read(
     reader = con.sql(
         """SELECT prompt, sketch, coalesce(body, 0::UBIGINT) AS body, coalesce(opening, 0::UBIGINT) AS opening,
         coalesce(ending, 0::UBIGINT) AS ending
-        FROM kase.prompts LEFT JOIN kase.templates USING (prompt) ORDER BY prompt, sketch"""
+        FROM kase.prompts LEFT JOIN kase.templates USING (prompt) ORDER BY prompt"""
     ).to_arrow_reader(_BATCH)
     ids: list[Ids] = []
     known: dict[str, list[Ids]] = {part: [] for part in PARTS}
@@ -88,23 +86,6 @@ def _numbers(column: pa.Array) -> Ids:
     return np.asarray(column.to_numpy(zero_copy_only=False), np.uint64)
 
 
-def _same_id(ids: Ids, label: Ids) -> Ids:
-    """Join the clusters of prompts of one id, whose sketches differ; `ids` are sorted."""
-    twice = np.flatnonzero(ids[1:] == ids[:-1])
-    apart = twice[label[twice] != label[twice + 1]]
-    if not len(apart):
-        return label
-    names, inverse = np.unique(label, return_inverse=True)
-    tie = coo_array(
-        (np.ones(len(apart), np.bool_), (inverse[apart], inverse[apart + 1])), shape=(len(names), len(names))
-    )
-    _, component = connected_components(tie, directed=False)
-    smallest = np.full(int(component.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(smallest, component, names)
-    joined: Ids = smallest[component][inverse]
-    return joined
-
-
 def _write(
     con: duckdb.DuckDBPyConnection, case: Path, ids: Ids, columns: dict[str, Ids], joined: list[tuple[str, Ids]]
 ) -> None:
@@ -119,10 +100,7 @@ def _write(
     con.register("former", former)
     with store.attached(con, case, read_only=False):
         con.execute("DELETE FROM kase.templates WHERE prompt IN (SELECT prompt FROM placed)")
-        con.execute(
-            """INSERT INTO kase.templates SELECT prompt, min(body), min(nullif(opening, 0)), min(nullif(ending, 0))
-            FROM placed GROUP BY prompt"""
-        )
+        con.execute("INSERT INTO kase.templates SELECT prompt, body, nullif(opening, 0), nullif(ending, 0) FROM placed")
         con.execute("INSERT INTO kase.former_templates SELECT * FROM former EXCEPT SELECT * FROM kase.former_templates")
     con.unregister("placed")
     con.unregister("former")

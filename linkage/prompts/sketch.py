@@ -5,11 +5,12 @@ an account uses again and again; nobody can read the text from it, nor test a gu
 
 Layout, little-endian:
 
-    uint64      id: SipHash-2-4 of the normalised text, the same for the same text and key
+    uint64      id: SipHash-2-4 of the tokens and of where they are cut; the same for the same text and key
     uint16      tokens, at most 65,535
     4 x uint8   how many values follow of: words, body, opening, ending
-    uint32[]    words: the WORDS smallest hashes of the words of four bytes or more
-    uint8[]     places: where in the prompt each of them first stands, 0 (start) to 255 (end)
+    uint32[]    words: 24 bits of a hash, then 8 that say where in the prompt it first stands, 0 (start) to 255 (end);
+                the WORDS smallest hashes of words of three bytes or more, odd, and the PAIRS smallest of two tokens in
+                a row, even
     uint32[]    body: the BODY smallest hashes of three tokens in a row
     uint32[]    opening, ending: the EDGE smallest ones of each; empty for a prompt of fewer than LONG tokens
 
@@ -33,6 +34,7 @@ from linkage.kernel import kernel
 from linkage.prompts.tokens import sequence_hash, tokenise, unicode
 
 WORDS: Final = 64
+PAIRS: Final = 64
 BODY: Final = 32
 EDGE: Final = 12
 LONG: Final = 48
@@ -46,7 +48,7 @@ SHORTEST_WORD: Final = 3
 """Bytes; shorter words are mostly the language's own."""
 
 _HEAD: Final = 14
-_ROOM: Final = _HEAD + WORDS * 5 + (BODY + 2 * EDGE) * 4
+_ROOM: Final = _HEAD + (WORDS + PAIRS + BODY + 2 * EDGE) * 4
 _HTTP, _WWW = np.frombuffer(b"http", np.uint8), np.frombuffer(b"www.", np.uint8)
 
 
@@ -88,9 +90,9 @@ def sketches(texts: pa.Array, key: SketchKey) -> pa.Array:
         *key.prompts,
         _HTTP,
         _WWW,
-        np.empty(longest + 1, np.uint64),
-        np.empty(longest + 1, np.int32),
-        np.empty(longest + 1, np.uint8),
+        np.empty(longest + 3, np.uint64),
+        np.empty(longest + 3, np.int32),
+        np.empty(longest + 3, np.uint8),
         rows,
     )
     if texts.null_count:
@@ -125,12 +127,10 @@ def values(found: pa.Array, part: str) -> tuple[NDArray[np.uint32], NDArray[np.i
     return flat, start
 
 
-def places(found: pa.Array) -> NDArray[np.uint8]:
-    """Where in its prompt each of the `words` stands: uint8[V], 0 (start) to 255 (end)."""
-    data, offsets = _buffers(found.cast(pa.large_binary()))
-    start = _value_starts(data, offsets, 0)
-    where: NDArray[np.uint8] = _places(data, offsets, start)
-    return where
+def words(found: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.int64]]:
+    """The hashes of words and pairs of each sketch, rising, where in its prompt each stands, and where rows begin."""
+    flat, start = values(found, "words")
+    return flat >> np.uint32(8), (flat & np.uint32(255)).astype(np.uint8), start
 
 
 @kernel
@@ -151,7 +151,7 @@ def _values(data, offsets, start, part):  # type: ignore[no-untyped-def]
         head = offsets[row] + 10
         at = offsets[row] + _HEAD
         for before in range(part):
-            at += data[head + before] * (5 if before == 0 else 4)
+            at += data[head + before] * 4
         for x in range(start[row], start[row + 1]):
             flat[x] = (
                 np.uint32(data[at])
@@ -161,17 +161,6 @@ def _values(data, offsets, start, part):  # type: ignore[no-untyped-def]
             )
             at += 4
     return flat
-
-
-@kernel
-def _places(data, offsets, start):  # type: ignore[no-untyped-def]
-    where = np.empty(start[-1], np.uint8)
-    for row in range(len(offsets) - 1):
-        at = offsets[row] + _HEAD + 4 * (start[row + 1] - start[row])
-        for x in range(start[row], start[row + 1]):
-            where[x] = data[at]
-            at += 1
-    return where
 
 
 def _spelled(texts: pa.Array) -> pa.Array:
@@ -220,21 +209,23 @@ def _mix(a, b, c):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _keep(values, places, count, room, value, place):  # type: ignore[no-untyped-def]
-    """Put `value` into the sorted, distinct values if it is among the `room` smallest; returns how many there are."""
+def _keep(values, count, room, value, blur):  # type: ignore[no-untyped-def]
+    """Put `value` into the rising values if it is among the `room` smallest; returns how many there are.
+
+    Of values that differ in their last `blur` bits only, the first that came stays.
+    """
     if count == room and value >= values[count - 1]:
         return count
     at = count
-    while at > 0 and values[at - 1] >= value:
+    while at > 0 and values[at - 1] > value:
         at -= 1
-    if at < count and values[at] == value:
+    if at > 0 and values[at - 1] >> blur == value >> blur:
         return count
-    last = count if count < room else room - 1
-    for x in range(last, at, -1):
+    if at < count and values[at] >> blur == value >> blur:
+        return count
+    for x in range(count if count < room else room - 1, at, -1):
         values[x] = values[x - 1]
-        places[x] = places[x - 1]
     values[at] = value
-    places[at] = place
     return count + 1 if count < room else count
 
 
@@ -269,47 +260,69 @@ def _write(row, at, values, count):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _shingles(words, start, end, values, places, room):  # type: ignore[no-untyped-def]
+def _shingles(words, start, end, values, room):  # type: ignore[no-untyped-def]
     """The smallest hashes of three tokens in a row; of a shorter text, of what it has."""
     count = 0
+    whole = np.uint32(0)
     if end - start in (1, 2):
         second = words[start + 1] if end - start == 2 else np.uint64(0)
-        return _keep(values, places, count, room, _mix(words[start], second, np.uint64(0)), np.uint8(0))
+        return _keep(values, count, room, _mix(words[start], second, np.uint64(0)), whole)
     for at in range(start, end - 2):
-        count = _keep(values, places, count, room, _mix(words[at], words[at + 1], words[at + 2]), np.uint8(0))
+        count = _keep(values, count, room, _mix(words[at], words[at + 1], words[at + 2]), whole)
     return count
+
+
+@kernel
+def _merge(values, count, others, more):  # type: ignore[no-untyped-def]
+    """Merge the rising `others` into the rising `values`, from behind."""
+    at = count + more
+    while more:
+        at -= 1
+        if count and values[count - 1] > others[more - 1]:
+            count -= 1
+            values[at] = values[count]
+        else:
+            more -= 1
+            values[at] = others[more]
 
 
 @kernel
 def _sketch_rows(data, offsets, k0, k1, p0, p1, http, www, words, lengths, breaks, rows):  # type: ignore[no-untyped-def]
     used = np.zeros(len(offsets) - 1, np.int32)
-    values, places = np.empty(WORDS, np.uint32), np.empty(WORDS, np.uint8)
+    values, others = np.empty(max(WORDS + PAIRS, BODY, EDGE), np.uint32), np.empty(PAIRS, np.uint32)
     no_spans = np.empty((0, 2), np.int64)
+    place_bits = np.uint32(8)
     for r in range(len(offsets) - 1):
         n = tokenise(data, offsets[r], offsets[r + 1], k0, k1, http, www, words, lengths, breaks, no_spans)
         row = rows[r]
-        identity = sequence_hash(words, n, p0, p1)
+        first, last = _cut(breaks, n)
+        if first > 0 or last < n:
+            words[n], words[n + 1] = np.uint64(first), np.uint64(last)
+            identity = sequence_hash(words, n + 2, p0, p1)
+        else:
+            identity = sequence_hash(words, n, p0, p1)
         for byte in range(8):
             row[byte] = np.uint8((identity >> np.uint64(8 * byte)) & np.uint64(255))
         row[8], row[9] = np.uint8(min(n, 65535) & 255), np.uint8(min(n, 65535) >> 8)
-        count = 0
+        count = pairs = 0
         for at in range(n):
+            place = np.uint32(255 * at // n)
             if lengths[at] >= SHORTEST_WORD:
-                value = np.uint32(words[at] & np.uint64(0xFFFFFFFF))
-                count = _keep(values, places, count, WORDS, value, np.uint8(255 * at // n))
-        row[10] = count
-        end = _write(row, _HEAD, values, count)
-        for x in range(count):
-            row[end] = places[x]
-            end += 1
-        first, last = _cut(breaks, n)
-        count = _shingles(words, first, last, values, places, BODY)
+                single = np.uint32(words[at] & np.uint64(0xFFFFFF)) | np.uint32(1)
+                count = _keep(values, count, WORDS, single << place_bits | place, place_bits)
+            if at + 1 < n:
+                pair = _mix(words[at], words[at + 1], np.uint64(1)) & np.uint32(0xFFFFFE)
+                pairs = _keep(others, pairs, PAIRS, pair << place_bits | place, place_bits)
+        _merge(values, count, others, pairs)
+        row[10] = count + pairs
+        end = _write(row, _HEAD, values, count + pairs)
+        count = _shingles(words, first, last, values, BODY)
         row[11] = count
         end = _write(row, end, values, count)
-        count = _shingles(words, 0, first, values, places, EDGE)
+        count = _shingles(words, 0, first, values, EDGE)
         row[12] = count
         end = _write(row, end, values, count)
-        count = _shingles(words, last, n, values, places, EDGE)
+        count = _shingles(words, last, n, values, EDGE)
         row[13] = count
         used[r] = _write(row, end, values, count)
     return used
