@@ -14,12 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
-from linkage.model import HEAVY_USES, PROMPT_EDGE, WORKED_PROMPT
+from linkage.model import HEAVY_USES, NEAR_PROMPT, PROMPT_EDGE, WORKED_PROMPT
 from linkage.prompt_sightings import find_works
 from linkage.timing_sightings import add_timing
 
 RHYTHM_BUCKETS: Final = 8
 """A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
+
+SHORT_PROMPT: Final = 16
+"""Tokens: about a sentence. Fewer are a phrase, which says something only of an account that repeats it."""
+
+REPEATED: Final = 3
+"""So often."""
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
@@ -63,8 +69,9 @@ SELECT account, 'prompt', given, NULL, NULL, count(*), min("at"), max("at")
 FROM events WHERE given IS NOT NULL GROUP BY account, given
 UNION ALL
 SELECT account, 'prompt', edge, NULL, NULL, count(*), min("at"), max("at")
-FROM (SELECT account, unnest([opening, ending]) AS edge, "at" FROM kase.exchanges JOIN ids USING (account_id)
-    JOIN work_of USING (account, prompt)) WHERE edge IS NOT NULL GROUP BY account, edge
+FROM (SELECT account, unnest([opening, ending, nullif(exact, value)]) AS edge, "at"
+    FROM kase.exchanges JOIN ids USING (account_id) JOIN work_of USING (account, prompt))
+WHERE edge IS NOT NULL GROUP BY account, edge
 UNION ALL
 SELECT account, 'email', email, email_label, NULL, 1, created_at, created_at
 FROM people JOIN ids USING (account_id) WHERE email IS NOT NULL
@@ -100,8 +107,14 @@ SELECT account, value FROM seen WHERE kind = 'prompt' AND n >= {heavy} AND NOT r
 CREATE TABLE trusted AS
 SELECT 'prompt' AS kind, value, '{worked}' AS trust FROM workers GROUP BY value HAVING count(*) >= 2
 UNION ALL
-SELECT DISTINCT 'prompt', value, '{edge}' FROM seen WHERE kind = 'prompt' AND regexp_full_match(value, '{edges}');
+SELECT DISTINCT 'prompt', value, '{edge}' FROM seen WHERE kind = 'prompt' AND regexp_full_match(value, '{edges}')
+UNION ALL
+SELECT DISTINCT 'prompt', value, '{near}' FROM seen ANTI JOIN (SELECT value FROM workers GROUP BY value
+    HAVING count(*) >= 2) USING (value) WHERE kind = 'prompt' AND regexp_full_match(value, '{templates}');
 
+-- A few words that somebody sent now and then could be anybody's.
+DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
+    AND value IN (SELECT unnest([value, exact]) FROM work_of WHERE tokens < {short});
 DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
     AND (account, value) NOT IN (SELECT (account, value) FROM workers);
 """
@@ -140,10 +153,12 @@ SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * 
     LEFT JOIN trusted USING (kind, value);
 
 CREATE TABLE sightings AS
-WITH most AS (SELECT account, kind, max(n) AS most FROM seen GROUP BY account, kind)
+WITH most AS (SELECT account, coalesce(trust, kind) AS weighed_as, max(n) AS most
+    FROM seen LEFT JOIN trusted USING (kind, value) GROUP BY ALL)
 SELECT s.account, h.identifier, sum(s.n)::BIGINT AS count, greatest(sum(s.n), max(m.most))::BIGINT AS most,
     min(s.first_at) AS first_at, max(s.last_at) AS last_at
-FROM seen s JOIN shared h USING (kind, value) JOIN most m ON m.account = s.account AND m.kind = s.kind
+FROM seen s JOIN shared h USING (kind, value)
+    JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
 GROUP BY s.account, h.identifier ORDER BY h.identifier, s.account;
 
 DROP TABLE seen;
@@ -197,9 +212,16 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
-    edges = "(opening|ending):[0-9a-f]{16}"
-    ours = f"{edges}|(template|exact):[0-9a-f]{{16}}"
-    con.execute(_WORKED.format(heavy=HEAVY_USES, worked=WORKED_PROMPT, edge=PROMPT_EDGE, ours=ours, edges=edges))
+    levels = {
+        name: f"({words}):[0-9a-f]{{16}}"
+        for name, words in (
+            ("edges", "opening|ending"),
+            ("templates", "template"),
+            ("ours", "opening|ending|template|exact"),
+        )
+    }
+    trusts = {"worked": WORKED_PROMPT, "near": NEAR_PROMPT, "edge": PROMPT_EDGE}
+    con.execute(_WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, **trusts, **levels))
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)

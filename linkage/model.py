@@ -143,12 +143,16 @@ HEAVY_USES: Final = 20
 WORKED_PROMPT: Final = "prompt:worked"
 """Stands for `prompt` where the identifier counts by those accounts alone that work with it (`HEAVY_USES`)."""
 
+NEAR_PROMPT: Final = "prompt:near"
+"""Stands for `prompt` where the identifier is a template of near-duplicates, which may only share a passage."""
+
 PROMPT_EDGE: Final = "prompt:edge"
 """Stands for `prompt` where the identifier is the opening or the ending of prompts, not the work itself."""
 
 
 _PROMPT_KINDS: Final = {
     WORKED_PROMPT: Kind(WORKED_PROMPT, "prompt", 0.95, memory=30, noun="prompt template"),
+    NEAR_PROMPT: Kind(NEAR_PROMPT, "prompt", 0.02, fakeable=True, memory=30, noun="prompt template"),
     PROMPT_EDGE: Kind(PROMPT_EDGE, "prompt", 0.02, fakeable=True, memory=30, noun="opening or ending of prompts"),
 }
 

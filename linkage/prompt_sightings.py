@@ -1,6 +1,6 @@
 """From the prompts of the case to works in the scratch database: which template each account's prompts follow.
 
-A prompt follows the template of its near-duplicates, which ingest has placed (`linkage.prompts.place`), unless all
+A prompt follows the template of its near-duplicates, which ingest has placed (`linkage.ingest.place`), unless all
 that its account sends shows one that it shares with other accounts (`linkage.prompts.outlines`, `alike`). Only the
 latter can link accounts by itself: near-duplicates of single prompts may share a passage and be other work.
 """
@@ -46,22 +46,26 @@ ORDER BY s.account, s.prompt
 _WORKS: Final = """
 CREATE TABLE work_of AS
 WITH placed AS (SELECT s.account, s.prompt, s.n, coalesce(f.template, t.body) AS template, t.opening, t.ending,
-        f.template IS NOT NULL AS common
-    FROM sent s JOIN kase.templates t USING (prompt) LEFT JOIN followed f USING (account, prompt)),
+        p.tokens, f.template IS NOT NULL AS common, count(*) OVER (PARTITION BY s.prompt) AS sent_by
+    FROM sent s JOIN kase.templates t USING (prompt) JOIN kase.prompts p USING (prompt)
+        LEFT JOIN followed f USING (account, prompt)),
 sizes AS (SELECT template, min(prompt) <> max(prompt) AS several FROM placed GROUP BY template)
-SELECT account, prompt, n, common,
+SELECT account, prompt, n, tokens, common,
     CASE WHEN several THEN 'template:' ELSE 'exact:' END || format('{:016x}', template) AS value,
+    CASE WHEN several AND sent_by > 1 THEN 'exact:' || format('{:016x}', prompt) END AS exact,
     'opening:' || format('{:016x}', opening) AS opening, 'ending:' || format('{:016x}', ending) AS ending
 FROM placed JOIN sizes USING (template);
 """
 
 
 def find_works(con: duckdb.DuckDBPyConnection) -> None:
-    """Leave `work_of` (account, prompt, n, common, value, opening, ending) and `followed` (account, prompt, template).
+    """Leave the works of all accounts in the scratch database `con`.
 
-    `value` is the identifier that stands for the prompt: its template, or itself where nobody sent another prompt of
-    that template; `common` says that the account shares it with others by all that it sends. `followed` has those.
-    Reads `ids` of the scratch database `con`; the case is attached as `kase`.
+    Tables left: `work_of` (account, prompt, n, tokens, common, value, exact, opening, ending), where `value` is what
+    stands for the prompt: its template, or itself where nobody sent another prompt of that template; `exact` is
+    the prompt itself where it has a template and others sent it too; `common` says that the account shares the template
+    with others by all that it sends. `followed` (account, prompt, template) has the latter.
+    Reads `ids`; the case is attached as `kase`.
     """
     con.execute(_SENT.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
     found, smallest = _outlines(con)

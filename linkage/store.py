@@ -35,7 +35,7 @@ CREATE TABLE decisions (decision BIGINT PRIMARY KEY, ring_id VARCHAR NOT NULL, v
 
 _PROMPTS: Final = """
 -- What is kept of raw prompts: a sketch of each (linkage/prompts/sketch.py).
-CREATE TABLE prompts (prompt UBIGINT NOT NULL, sketch BLOB NOT NULL);
+CREATE TABLE prompts (prompt UBIGINT NOT NULL, tokens USMALLINT NOT NULL, sketch BLOB NOT NULL);
 -- The template of each prompt's body, opening and ending, named by the smallest id of the prompts that follow it.
 CREATE TABLE templates (prompt UBIGINT NOT NULL, body UBIGINT NOT NULL, opening UBIGINT, ending UBIGINT);
 -- Names that templates had before later prompts joined them to others. They stay valid: see `template_aliases`.

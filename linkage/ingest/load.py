@@ -15,11 +15,11 @@ from linkage.errors import InputError, translate
 from linkage.ingest import normalise
 from linkage.ingest.merge import merge, merge_prompts
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
+from linkage.ingest.place import place
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
 from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
-from linkage.prompts.place import place
 from linkage.secret import Key, key_file, load_or_make_key
 
 Tell = Callable[[Progress], None]

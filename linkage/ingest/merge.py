@@ -34,7 +34,7 @@ def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
     for part in _parts(con, "prompts", "prompt"):
         con.execute(
             f"""INSERT INTO kase.prompts
-            SELECT prompt, any_value(sketch) FROM stage ANTI JOIN kase.prompts USING (prompt)
+            SELECT prompt, any_value(tokens), any_value(sketch) FROM stage ANTI JOIN kase.prompts USING (prompt)
             WHERE broken IS NULL AND prompt IS NOT NULL AND {part} GROUP BY prompt"""
         )
 

@@ -67,7 +67,7 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         "prompt_sketch",
         lambda texts: identified_sketches(texts, sketch_key),
         ["VARCHAR"],
-        "STRUCT(id UBIGINT, sketch BLOB)",
+        "STRUCT(id UBIGINT, tokens USMALLINT, sketch BLOB)",
         type=PythonUDFType.ARROW,
         null_handling=FunctionNullHandling.SPECIAL,
     )

@@ -1,7 +1,7 @@
 """Prompts: fingerprints of what an account asks for, from raw text that is never kept.
 
-`tokens` reads text, `sketch` keeps what is needed of it, `near` clusters near-duplicates, `place` gives each prompt of
-a case its template. `outlines` reads templates off all that an account sends, `alike` finds those of other accounts.
+`tokens` reads text, `sketch` keeps what is needed of it, `near` clusters near-duplicates of single prompts.
+`outlines` reads templates off all that an account sends, `alike` finds those of other accounts.
 """
 
 from linkage.prompts.near import near_duplicates

@@ -105,13 +105,14 @@ def sketches(texts: pa.Array, key: SketchKey) -> pa.Array:
 
 
 def identified_sketches(texts: pa.Array | pa.ChunkedArray, key: SketchKey) -> pa.StructArray:
-    """Id and sketch of each text, as DuckDB takes them from a function: STRUCT(id UBIGINT, sketch BLOB)."""
+    """Id, number of tokens and sketch of each text: STRUCT(id UBIGINT, tokens USMALLINT, sketch BLOB) in DuckDB."""
     whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     found = sketches(whole, key)
     missing = found.is_null()
-    heads = pa.compute.binary_slice(found.fill_null(bytes(8)), 0, 8)
-    ids = np.frombuffer(b"".join(heads.to_pylist()), "<u8")
-    return pa.StructArray.from_arrays([pa.array(ids, pa.uint64()), found], ["id", "sketch"], mask=missing)
+    heads = pa.compute.binary_slice(found.fill_null(bytes(10)), 0, 10)
+    facts = np.frombuffer(b"".join(heads.to_pylist()), np.dtype([("id", "<u8"), ("tokens", "<u2")]))
+    columns = [pa.array(facts["id"].copy()), pa.array(facts["tokens"].copy()), found]
+    return pa.StructArray.from_arrays(columns, ["id", "tokens", "sketch"], mask=missing)
 
 
 PARTS: Final = ("words", "body", "opening", "ending")

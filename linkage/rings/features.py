@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from linkage.candidates import Candidates
 from linkage.evidence import Weighed
 from linkage.identify import NEVER
-from linkage.model import WORKED_PROMPT
+from linkage.model import NEAR_PROMPT, WORKED_PROMPT
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
@@ -174,12 +174,15 @@ def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kin
 
 def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Floats:
     s, holders = weighed.sightings, candidates.evidence.holders
-    prompt = _kind_mask(weighed, [kind.name in ("prompt", WORKED_PROMPT) for kind in weighed.kinds])
     others = s.degree[s.identifier] - 1
-    own = prompt & (holders > 1) & (holders - 1 >= INSIDE * others)
-    return np.bincount(candidates.labels[s.account[own]], s.count[own].astype(np.float64), minlength=groups).astype(
-        np.float64
-    )
+    own = (holders > 1) & (holders - 1 >= INSIDE * others)
+    most = np.zeros(groups)
+    # One prompt is known by its text, by near-duplicates and by what its account works with: the levels do not add up.
+    for level in ("prompt", NEAR_PROMPT, WORKED_PROMPT):
+        here = own & _kind_mask(weighed, [kind.name == level for kind in weighed.kinds])
+        counts = s.count[here].astype(np.float64)
+        most = np.maximum(most, np.bincount(candidates.labels[s.account[here]], counts, minlength=groups))
+    return most
 
 
 def _together(weighed: Weighed, candidates: Candidates, name: str, least: int) -> NDArray[np.bool_]:

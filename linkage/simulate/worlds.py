@@ -8,6 +8,7 @@ Where it must stay silent, people share the value as innocents do.
 No chance is involved: a world is the same every time.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,6 +29,15 @@ _TURNS: Final = 16
 _STRANGERS: Final = 60
 _CREW: Final = 6
 _COLUMNS: Final = {"ip": "ip", "device": "device_id", "user_agent": "user_agent", "prompt": "prompt"}
+
+
+def _words(*parts: object) -> str:
+    """Twelve words that nobody else uses, always the same for the same parts."""
+    digest = hashlib.sha256(repr(parts).encode()).digest()
+    return " ".join(
+        "".join(f"{'bdfgklmnprst'[b % 12]}{'aeiou'[b // 12 % 5]}" for b in digest[at : at + 3])
+        for at in range(0, 24, 2)
+    )
 
 
 @dataclass
@@ -70,7 +80,7 @@ class _Tiny:
                 "ip": f"{37 + place % 50}.{11 + place // 50}.{place % 200 + 1}.{place % 250 + 1}",
                 "device_id": f"device-{name}",
                 "user_agent": f"web/1.{place % 4}",
-                "prompt": f"Question {turn} of {name}: what do people say about number {place * 31 + turn}?",
+                "prompt": f"What do people say about {_words(name, place, turn)}?",
             }
         )
 
