@@ -34,6 +34,7 @@ from linkage import store  # noqa: E402
 from linkage.detect import detect  # noqa: E402
 from linkage.evidence import pair_prior, saturate  # noqa: E402
 from linkage.ingest import ingest  # noqa: E402
+from linkage.model import WORKED_PROMPT  # noqa: E402
 
 Links = set[tuple[str, str]]
 """Pairs of account ids, the smaller first."""
@@ -101,20 +102,25 @@ def run(world: World) -> tuple[list[Links], dict[str, str]]:
 
 
 def linked_pairs(case: Path) -> Links:
-    """Pairs of accounts that share identifiers of kind `prompt` worth more than the pair prior in the newest run."""
+    """Pairs of accounts that are tied by prompts alone, beyond the pair prior, in the newest run.
+
+    Only what accounts work with counts (`model.WORKED_PROMPT`): anything else of a prompt can be had at no cost, and
+    ties nobody by itself (`evidence.pairs`).
+    """
     with store.reading(case) as con:
         newest = con.execute("SELECT parameters FROM runs ORDER BY run DESC LIMIT 1").fetchone()
         assert newest, "no run yet"
         prior = pair_prior(float(json.loads(newest[0])["population"]))
         # 2 max - max^2 / sum < 2 max: without one identifier worth half the prior nobody gets there.
         rows = con.execute(
-            """WITH seen AS (SELECT account_id, value, bits FROM sightings WHERE kind = 'prompt' AND bits > 0),
+            """WITH seen AS (SELECT account_id, value, s.bits FROM sightings s JOIN shared USING (kind, value)
+                WHERE trust = $2 AND s.bits > 0),
             near AS (SELECT DISTINCT a.account_id AS one, b.account_id AS two FROM seen a JOIN seen b USING (value)
                 WHERE a.account_id < b.account_id AND least(a.bits, b.bits) > $1 / 2)
             SELECT one, two, max(least(a.bits, b.bits)), sum(least(a.bits, b.bits)) FROM near
             JOIN seen a ON a.account_id = one JOIN seen b ON b.account_id = two AND b.value = a.value
             GROUP BY one, two""",
-            [prior],
+            [prior, WORKED_PROMPT],
         ).fetchall()
     return {_pair(one, two) for one, two, greatest, total in rows if saturate(greatest, total) > prior}
 
