@@ -47,6 +47,13 @@ RECURS: Final = 0.35
 """A word is part of an outline if at least this part of its prompts have it. Lower takes in more of what fills slots;
 above .55 a template whose every prompt has four words in ten replaced falls apart."""
 
+STEADY: Final = 50.0
+"""Standard deviation of the place, of 255, up to which a word has a place of its own. What fills slots moves it, but
+words of a topic are anywhere: 74."""
+
+STEADY_SHARE: Final = 0.6
+"""If fewer of the words in common have a place of their own, they are a topic and no template."""
+
 FOLLOWS: Final = 0.3
 """A prompt follows an outline if it has at least this part of its words."""
 
@@ -212,7 +219,7 @@ def _peel(words, places, start, first, uses, near, vocabulary, rarity, least_use
             if at[x] < len(vocabulary) and vocabulary[at[x]] == distinct[x]:
                 bits[x] = rarity[at[x]]
         free = np.ones(n, np.bool_)
-        count, total = np.zeros(d, np.int64), np.zeros(d)
+        count, total, squares = np.zeros(d, np.int64), np.zeros(d), np.zeros(d)
         tried = np.zeros(d, np.bool_)
         tries = 0
         members = np.zeros(n, np.bool_)
@@ -267,13 +274,16 @@ def _peel(words, places, start, first, uses, near, vocabulary, rarity, least_use
             for step in range(3):
                 count[:] = 0
                 total[:] = 0.0
+                squares[:] = 0.0
                 have = 0
                 for r in range(n):
                     if members[r]:
                         have += 1
                         for x in range(start[low + r] - base, start[low + r + 1] - base):
                             count[index[x]] += 1
-                            total[index[x]] += places[base + x]
+                            place = float(places[base + x])
+                            total[index[x]] += place
+                            squares[index[x]] += place * place
                 width = 0
                 for x in range(d):
                     inside[x] = have > 0 and count[x] >= RECURS * have and bits[x] >= SAYS
@@ -288,6 +298,15 @@ def _peel(words, places, start, first, uses, near, vocabulary, rarity, least_use
                     members[r] = free[r] and hits >= max(3.0, FOLLOWS * width)
             if width < LEAST_WORDS or (peeled and have < LEAST_PROMPTS):
                 continue
+            steady = 0
+            for x in range(d):
+                if inside[x]:
+                    mean = total[x] / count[x]
+                    inside[x] = squares[x] / count[x] - mean * mean <= STEADY * STEADY
+                    steady += inside[x]
+            if steady < max(float(LEAST_WORDS), STEADY_SHARE * width):
+                continue
+            width = steady
             # The words that say most: those that recur, and are rare.
             say = np.empty(width)
             chosen = np.empty(width, np.int64)
