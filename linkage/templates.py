@@ -10,6 +10,7 @@ import duckdb
 from linkage import store
 from linkage.model import HEAVY_USES
 from linkage.prompts.names import PROMPTED, aliases, resolve
+from linkage.prompts.skeleton import PROMPTS, skeleton
 from linkage.why import must_exist
 
 _DOES: Final = {
@@ -35,6 +36,11 @@ _USES: Final = {
 _SENT: Final = """
 CREATE TEMP TABLE sent AS SELECT account_id, count(*) AS n, min("at") AS first_at, max("at") AS last_at
 FROM uses GROUP BY account_id;
+"""
+
+_CHOSEN: Final = """
+CREATE TEMP TABLE chosen AS SELECT prompt, words FROM prompt_words SEMI JOIN uses USING (prompt)
+ORDER BY prompt LIMIT $most
 """
 
 _ROWS: Final = """
@@ -105,6 +111,7 @@ class Template:
         rings: id of each listed ring, its rank, its members and how many of them send it, the most first.
         aliases: names that it had before.
         template: of an exact prompt, the template that it follows with other prompts, or None.
+        skeleton: its fixed words with slots and gaps, where `--keep-skeletons` was given at ingest; else None.
         verdict: the share of the first sender in a sentence.
     """
 
@@ -126,6 +133,7 @@ class Template:
     rings: tuple["SendingRing", ...]
     aliases: tuple[str, ...]
     template: str | None
+    skeleton: str | None
     verdict: str
 
 
@@ -213,6 +221,7 @@ def template(case: Path, name: str, *, limit: int | None = None) -> Template:
             found,
             alias=f"{level}:{alias}" if alias else None,
             aliases=aliases(con, level, digits),
+            skeleton=_skeleton(con),
             template=_template_of(con, digits) if level == "exact" else None,
         )
 
@@ -272,6 +281,16 @@ def _strongest(account: str | None, total: int, rows: list[TemplateRow]) -> str:
     return sentence(account, best.share or 0.0, total, f"follow {best.id}", best.accounts - 1)
 
 
+def _skeleton(con: duckdb.DuckDBPyConnection) -> str | None:
+    """What the prompts of the table `uses` have in common."""
+    con.execute(_CHOSEN, {"most": PROMPTS})
+    sequences = con.execute("SELECT words FROM chosen ORDER BY prompt").fetchall()
+    if not sequences:
+        return None
+    texts = con.execute("SELECT word, text FROM words WHERE word IN (SELECT unnest(words) FROM chosen)").fetchall()
+    return skeleton([words for (words,) in sequences], dict(texts))
+
+
 def _template_of(con: duckdb.DuckDBPyConnection, digits: str) -> str | None:
     """The template that most uses of a prompt follow, if another prompt follows it too."""
     rows = con.execute(
@@ -321,5 +340,5 @@ def _described(con: duckdb.DuckDBPyConnection, level: str, full: str, asked: str
     return Template(
         full, asked, None, level, prompts, exchanges, accounts, once, several, heavy, first, last,
         tuple(ModelUse(*row) for row in models), tuple(int(by_hour.get(hour, 0)) for hour in range(24)), senders,
-        tuple(SendingRing(*row) for row in rings), (), None, verdict,
+        tuple(SendingRing(*row) for row in rings), (), None, None, verdict,
     )  # fmt: skip

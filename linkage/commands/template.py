@@ -62,6 +62,8 @@ def _print(found: "Template") -> None:
         page.say(f"Models: {_models(found)}")
     if found.first_seen:
         page.say(f"Hours (UTC): 0h {hour_line(found.hours)} 23h")
+    if found.skeleton:
+        page.say(f"Text: {found.skeleton}")
     if found.rings:
         rings = [f"{r.ring_id} ({r.sending:,} of its {r.accounts:,} members)" for r in found.rings[:MODELS]]
         page.say(f"Rings: {', '.join(rings)}{_more(len(found.rings) - MODELS)}")
