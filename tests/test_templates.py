@@ -12,8 +12,12 @@ import linkage
 from linkage import store
 from linkage.commands import run
 from linkage.commands.template import hour_line
+from linkage.detect import detect
 from linkage.errors import ExitCode, NotFoundError
+from linkage.export import export
 from linkage.ingest import ingest
+from linkage.ingest.normalise import stored_value
+from linkage.secret import load_or_make_key
 from linkage.templates import Template, template, templates
 
 WORDS = [
@@ -118,22 +122,30 @@ def test_templates_of_an_account_and_of_the_case(case: Path) -> None:
 
 
 def test_both_names_of_joined_templates_answer(tmp_path: Path) -> None:
-    # Two texts that have little in common, and a third one between them that is near to both.
-    left, right = WORDS[:24], WORDS[6:30]
+    # Two texts that have nothing in common, and others between them that lead from one to the other.
     case = tmp_path / "case.duckdb"
-    first = [exchange("a", 1, " ".join(left)), exchange("b", 2, " ".join(right))]
+    first = [exchange("a", 1, " ".join(WORDS[:15])), exchange("b", 2, " ".join(WORDS[15:]))]
     ingest([write(tmp_path / "exchanges-1.jsonl", first)], case)
     with store.reading(case) as con:
-        before = [f"{row[0]:016x}" for row in con.execute("SELECT body FROM templates ORDER BY 1").fetchall()]
-    between = [exchange("c", hour, " ".join(WORDS[at : at + 24])) for hour, at in enumerate(range(1, 6), start=3)]
+        rows = con.execute("SELECT DISTINCT format('{:016x}', body) FROM templates ORDER BY 1").fetchall()
+    before = [name for (name,) in rows]
+    between = [exchange("c", at, " ".join(WORDS[at : at + 15])) for at in range(3, 15, 3)]
     ingest([write(tmp_path / "exchanges-2.jsonl", between)], case)
     found = template(case, before[0])
     assert len(before) == 2 and found.accounts == 3
     for name in before:
         again = template(case, f"template:{name}")
-        assert (again.id, again.exchanges) == (found.id, 7)
+        assert (again.id, again.exchanges) == (found.id, 6)
         assert again.alias == (None if again.id.endswith(name) else f"template:{name}")
-        assert again.alias is None or again.alias in again.aliases
+    assert {f"template:{name}" for name in before} - {found.id} == set(found.aliases)
+    # The export has them in a file of its own.
+    detect(case)
+    report = export(case, tmp_path / "out")
+    listed = (tmp_path / "out" / "template_aliases.csv").read_text().splitlines()
+    assert listed[0] == "part,alias,template" and report.rows["template_aliases"] == len(listed) - 1
+    assert [f"template,{alias},{found.id}" for alias in found.aliases] == listed[1:]
+    assert not export(case, tmp_path / "out").changed
+    assert export(case, tmp_path / "parquet", format="parquet").rows["template_aliases"] == len(listed) - 1
 
 
 def test_what_cannot_be_found_is_said(case: Path, tmp_path: Path) -> None:
@@ -159,6 +171,13 @@ def test_a_name_that_several_begin_with_is_refused_with_their_names(tmp_path: Pa
     with pytest.raises(NotFoundError, match="2 templates begin with 'family': family-one, family-two"):
         template(case, "family")
     assert template(case, "family-one").exchanges == 1
+
+
+def test_a_typed_name_is_looked_up_as_it_is(tmp_path: Path) -> None:
+    key = load_or_make_key(tmp_path / "case.duckdb")
+    for name in ("template:00b9b0a758706368", "opening:00b9b0a758706368", "ending:ffffffffffffffff",
+                 "exact:0000000000000001", "00b9b0a758706368", "fp_Größe-1"):  # fmt: skip
+        assert stored_value("prompt", name, key) == name
 
 
 def test_the_commands_print_it(case: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,14 @@ from linkage.errors import MachineError, NotFoundError, UsageError, translate
 from linkage.graph.layers import CASE, LABELS, LAYERS, Layer, Nodes, Property
 from linkage.graph.wanted import Scope, Wanted, build
 
-_HEADER_TYPES: Final = {"text": "string", "integer": "long", "float": "double", "bool": "boolean", "time": "datetime"}
+_HEADER_TYPES: Final = {
+    "text": "string",
+    "texts": "string[]",
+    "integer": "long",
+    "float": "double",
+    "bool": "boolean",
+    "time": "datetime",
+}
 
 Part = tuple[str, str, str]
 """`nodes` or `relationships`, labels or type, file name."""
@@ -127,6 +134,8 @@ def _column(p: Property) -> str:
     if p.type == "time":
         # The import reads times as text only.
         source = f"strftime(make_timestamp({source} * 1000), '%Y-%m-%dT%H:%M:%S.%g') || 'Z'"
+    if p.type == "texts":
+        source = f"string_split({source}, ' ')"
     return f'{source} AS "{p.name}:{_HEADER_TYPES[p.type]}"'
 
 
