@@ -9,8 +9,8 @@ import duckdb
 
 from linkage import store
 from linkage.model import HEAVY_USES
-from linkage.prompts.names import PROMPTED, aliases, resolve
 from linkage.prompts.skeleton import PROMPTS, skeleton
+from linkage.template_names import PROMPTED, aliases, resolve
 from linkage.why import must_exist
 
 _DOES: Final = {
@@ -100,7 +100,7 @@ class Template:
         id: its name today.
         asked: what was asked for.
         alias: the name that was asked for, where the template has another one now; else None.
-        level: one of `names.LEVELS`, or `given`.
+        level: one of `template_names.LEVELS`, or `given`.
         prompts: distinct prompts whose text was given at ingest.
         exchanges: uses.
         accounts: how many send it: `once`, `several` times (up to `HEAVY_USES` - 1), or more often (`heavy`).
