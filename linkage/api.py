@@ -14,6 +14,7 @@ from linkage import evaluate as evaluation
 from linkage import export as exporting
 from linkage import ingest as ingesting
 from linkage import results
+from linkage import templates as prompt_templates
 from linkage.graph import PublishReport, publish, required
 from linkage.graph.pull import PullReport, pull
 from linkage.why import Tie, Why
@@ -96,6 +97,29 @@ class Case:
         answer: Why = why_two(self.path, a, b)
         frame = _frame(Tie, answer.ties)
         frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "ties"})
+        return frame
+
+    def template(self, name: str) -> pd.DataFrame:
+        """Who sends a template of prompts, one account a row; columns of `templates.Sender`.
+
+        `frame.attrs` holds the rest of the answer: id, level, exchanges, accounts, hours, models, rings, verdict, …
+
+        Args:
+            name: as in `templates.template`.
+        """
+        answer = prompt_templates.template(self.path, name)
+        frame = _frame(prompt_templates.Sender, answer.senders)
+        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "senders"})
+        return frame
+
+    def templates(self, account: str | None = None) -> pd.DataFrame:
+        """The templates of an account, or those that accounts of the case share; columns of `templates.TemplateRow`.
+
+        `frame.attrs` holds `account_id`, `prompted` (exchanges that have a prompt) and `verdict`.
+        """
+        answer = prompt_templates.templates(self.path, account)
+        frame = _frame(prompt_templates.TemplateRow, answer.rows)
+        frame.attrs.update({"account_id": account, "prompted": answer.prompted, "verdict": answer.verdict})
         return frame
 
     def evaluate(self, truth: AnyPath) -> evaluation.Evaluation:

@@ -1,4 +1,4 @@
-"""Write rings, members and evidence as files, as `docs/data-contract.md` says."""
+"""Write rings, members, evidence and former names of templates as files, as `docs/data-contract.md` says."""
 
 import csv
 import io
@@ -22,6 +22,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "members": ("ring_id", "account_id", "tier", "confidence"),
     "evidence": ("ring_id", "kind", "value", "accounts", "outsiders", "bits"),
+    "template_aliases": ("part", "alias", "template"),
 }  # fmt: skip
 
 _PARQUET_TYPES: Final = {
@@ -44,18 +45,21 @@ def export(case: Path, folder: Path, *, format: Format = "csv") -> ExportReport:
     """Write the listed rings of the newest run into `folder`, the same bytes for the same run.
 
     Each file is written beside its place and renamed, so that nobody reads half a file. In CSV, text that a
-    spreadsheet would run as a formula gets an apostrophe in front.
+    spreadsheet would run as a formula gets an apostrophe in front. `template_aliases` is written where there are any.
 
     Raises:
         NotFoundError: no case, or no run yet.
         MachineError: the folder cannot be written.
     """
     listed = results.listed(case)
+    aliases = results.template_aliases(case)
     tables: dict[str, list[Mapping[str, Any]]] = {
         "rings": [vars(row) for row in listed.rings],
         "members": [vars(row) for row in listed.members],
         "evidence": [vars(row) for row in listed.evidence],
     }
+    if aliases:
+        tables["template_aliases"] = [vars(row) for row in aliases]
     changed = False
     files = []
     try:

@@ -134,6 +134,15 @@ class RunRow:
     timings: dict[str, float]
 
 
+@dataclass(frozen=True)
+class TemplateAlias:
+    """A name that a template had, and the one that it has: part is `template`, `opening` or `ending`."""
+
+    part: str
+    alias: str
+    template: str
+
+
 def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> list[RingRow]:
     """The rings of the newest run by rank.
 
@@ -215,6 +224,16 @@ def hubs(case: Path, *, limit: int | None = None) -> list[HubRow]:
         _must_have_run(con, case)
         rows = con.execute("SELECT * FROM hubs ORDER BY accounts DESC, kind, value LIMIT ?", [_limit(limit)]).fetchall()
     return [HubRow(*row) for row in rows]
+
+
+def template_aliases(case: Path) -> list[TemplateAlias]:
+    """Names that templates of prompts had before later prompts joined them to others, by part and name."""
+    with store.reading(case) as con:
+        rows = con.execute(
+            """SELECT DISTINCT CASE part WHEN 'body' THEN 'template' ELSE part END AS part, alias, template
+            FROM template_aliases WHERE alias <> template ORDER BY part, alias"""
+        ).fetchall()
+    return [TemplateAlias(part, f"{part}:{alias:016x}", f"{part}:{template:016x}") for part, alias, template in rows]
 
 
 def runs(case: Path, *, limit: int | None = None) -> list[RunRow]:

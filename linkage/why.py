@@ -70,7 +70,7 @@ def why(case: Path, a: str, b: str) -> Why:
     with store.reading(case) as con:
         population = _population(con, case)
         for account in (a, b):
-            _must_exist(con, account)
+            must_exist(con, account)
         rows = con.execute(
             """SELECT coalesce(s.trust, x.kind), x.value, s.label, s.accounts, least(x.bits, y.bits) FROM sightings x
             JOIN sightings y USING (kind, value) JOIN shared s USING (kind, value)
@@ -154,7 +154,12 @@ def _population(con: duckdb.DuckDBPyConnection, case: Path) -> float:
     return float(json.loads(row[0])["population"])
 
 
-def _must_exist(con: duckdb.DuckDBPyConnection, account: str) -> None:
+def must_exist(con: duckdb.DuckDBPyConnection, account: str) -> None:
+    """Refuse an account that no table of the case names.
+
+    Raises:
+        NotFoundError: it is none.
+    """
     for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):
         if con.execute(f"SELECT 1 FROM {table} WHERE account_id = ? LIMIT 1", [account]).fetchone():  # noqa: S608
             return

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, CheckFailedError, ExitCode, Neo4jError, NotFoundError, UsageError
 from linkage.graph import Graph, Target, connect, offline, publish, schema, wanted
+from linkage.graph.binding import bind
 from linkage.graph.driver import target
 from linkage.graph.publish import PublishReport
 from linkage.graph.pull import pull
+from linkage.graph.questions import ask, question
+from linkage.ingest import ingest
 from linkage.server import Server
 from tests.cases import add_rows, make_case
 from tests.graphs import clear, emptied, snapshot, target_of
@@ -332,7 +335,8 @@ def test_an_offline_import_gives_the_same_graph(
     rows["payments"] += [{"account_id": text, "payment_id": value} for text in HOSTILE for value in HOSTILE[:6]]
     rows["identifiers"] += [{"account_id": text, "kind": text, "value": "x"} for text in HOSTILE for _ in range(2)]
     rows["links"] = [{"account_id": HOSTILE[0], "other_account_id": text, "kind": text} for text in HOSTILE[1:]]
-    case = make_case(tmp_path / "case.duckdb", **rows)
+    case, _, _ = joined_templates(tmp_path)
+    add_rows(case, **rows)
     detect(case)
     publish(case, where)
     whole = snapshot(graph)
@@ -350,7 +354,9 @@ def test_an_offline_import_gives_the_same_graph(
         up = server.up(home)
         assert run(["neo4j", "load", str(folder), "--replace"]) == ExitCode.USAGE
         assert "only be loaded while it is down" in capsys.readouterr().err
-        assert not publish(case, target_of(up)).changed
+        # A list is the one thing that the import does not take.
+        after = publish(case, target_of(up))
+        assert (after.created, after.updated, after.removed, list(after.by_layer)) == (0, 1, 0, ["identifier"])
         with connect(target_of(up)) as loaded:
             assert snapshot(loaded) == whole
         server.down(home)
@@ -551,3 +557,55 @@ def test_from_python(graph: Graph, where: Target, sample: Path, monkeypatch: pyt
     graph.write("MATCH (r:Ring {rank: 1}) SET r.review = 'watch'")
     assert [decision.verdict for decision in case.pull().added] == ["watch"]
     assert case.rings().status[0] == "watch"
+
+
+def joined_templates(folder: Path) -> tuple[Path, str, list[str]]:
+    """A case where later prompts joined two templates: it, the name of today, and the former ones."""
+    words = [f"word{chr(97 + at % 15)}{chr(97 + at // 15)}" for at in range(30)]
+
+    def put(name: str, starts: Iterable[int], accounts: str) -> Path:
+        path = folder / name
+        rows = [
+            {"account_id": account, "at": "2026-02-01T10:00:00Z", "prompt": " ".join(words[start : start + 15])}
+            for start in starts
+            for account in accounts
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    case = folder / "joined.duckdb"
+    ingest([put("exchanges-1.jsonl", [0, 15], "ab")], case)
+    ingest([put("exchanges-2.jsonl", range(3, 15, 3), "cd")], case)
+    with store.reading(case) as con:
+        rows = con.execute(
+            """SELECT format('template:{:016x}', alias), format('template:{:016x}', template) FROM template_aliases
+            WHERE part = 'body' ORDER BY alias"""
+        ).fetchall()
+    return case, str(rows[0][1]), [str(alias) for alias, _ in rows]
+
+
+def test_former_names_of_templates_travel(graph: Graph, where: Target, tmp_path: Path) -> None:
+    case, name, aliases = joined_templates(tmp_path)
+    with store.writing(case) as con:
+        con.execute(
+            """INSERT INTO exchanges (command, account_id, "at", prompt_fingerprint)
+            SELECT 1, account_id, TIMESTAMP '2026-02-02', 'fp-1' FROM (VALUES ('a'), ('b')) t(account_id)"""
+        )
+    publish(case, where)
+    found = list(graph.rows("MATCH (i:PromptFingerprint) RETURN i.key, i.level, i.aliases ORDER BY i.key"))
+    assert found == [("fp-1", "given", None), (name, "template", aliases)]
+    # Unchanged, they do not travel again; damaged, they are mended.
+    assert not publish(case, where).changed
+    for damage in ("'text'", "['x']", "[]", "[1, 2]", "NULL"):
+        graph.write(f"MATCH (i:PromptFingerprint {{level: 'template'}}) SET i.aliases = {damage}")
+        assert publish(case, where).changed
+        assert graph.one("MATCH (i:PromptFingerprint {level: 'template'}) RETURN i.aliases") == (aliases,)
+    asked = question("template")
+    former = aliases[0]
+    for typed in (name, *aliases, former.partition(":")[2], former.replace("template", "exact")):
+        rows = ask(graph, asked, bind(asked, {"value": typed}, graph=graph)).rows
+        assert {(row["template"], row["account"], row["level"]) for row in rows} == {
+            (name, account, "template") for account in "abcd"
+        }
+    assert [row["account"] for row in ask(graph, asked, bind(asked, {"value": "fp-1"}, graph=graph)).rows] == ["a", "b"]
+    assert not ask(graph, asked, bind(asked, {"value": "template:ffffffffffffffff"}, graph=graph)).rows

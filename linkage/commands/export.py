@@ -16,8 +16,9 @@ from linkage.commands.common import PATH, case_option, output_options, print_jso
 def command(folder: Path, case: Path, format: Literal["csv", "parquet"], as_json: bool) -> None:
     """Write rings, members and evidence as files.
 
-    They go into DIR. Listed and explained rings only. The same run gives the same bytes. In CSV, text that a
-    spreadsheet would run as a formula gets an apostrophe in front.
+    They go into DIR. Listed and explained rings only, and the former names of prompt templates, where there are any.
+    The same run gives the same bytes. In CSV, text that a spreadsheet would run as a formula gets an apostrophe in
+    front.
     """
     from linkage.export import export
 

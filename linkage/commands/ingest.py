@@ -42,6 +42,11 @@ if TYPE_CHECKING:
 @click.option(
     "--keep-private-ips", is_flag=True, help="Private addresses are evidence, as in exports mapped into 10/8."
 )
+@click.option(
+    "--keep-skeletons",
+    is_flag=True,
+    help="Keep the fixed words of prompt templates readable: words that 5 accounts or more use, and no others.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
 @no_publish_option
 @output_options()
@@ -51,6 +56,7 @@ def command(
     table: str | None,
     hash_kinds: tuple[str, ...],
     keep_private_ips: bool,
+    keep_skeletons: bool,
     dry_run: bool,
     no_publish: bool,
     as_json: bool,
@@ -69,6 +75,7 @@ def command(
             table=table,
             hash_kinds=[kind for given in hash_kinds for kind in given.split(",")],
             keep_private_ips=keep_private_ips,
+            keep_skeletons=keep_skeletons,
             dry_run=dry_run,
             progress=tell,
         )

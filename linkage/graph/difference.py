@@ -17,7 +17,14 @@ PAGE: Final = 10_000
 CHUNK: Final = 200_000
 """Relationships gathered before they go into the scratch database."""
 
-_SQL_TYPES: Final = {"text": "VARCHAR", "integer": "BIGINT", "time": "BIGINT", "float": "DOUBLE", "bool": "BOOLEAN"}
+_SQL_TYPES: Final = {
+    "text": "VARCHAR",
+    "texts": "VARCHAR",
+    "integer": "BIGINT",
+    "time": "BIGINT",
+    "float": "DOUBLE",
+    "bool": "BOOLEAN",
+}
 
 
 def read(con: duckdb.DuckDBPyConnection, graph: Graph, layer: Layer) -> int:
@@ -81,7 +88,7 @@ def _insert(con: duckdb.DuckDBPyConnection, layer: Layer, batch: Sequence[list[A
 
 def _array(p: Property, values: list[Any]) -> Any:
     """A column; a value of another type than ours (somebody overwrote it) reads as nothing and so is written again."""
-    if p.type == "text":
+    if p.type in ("text", "texts"):
         return np.array([v if isinstance(v, str) else statements.NOTHING_TEXT for v in values], dtype=object)
     if p.type == "float":
         return np.array([float(v) if isinstance(v, (int, float)) else math.nan for v in values], dtype=np.float64)
@@ -92,7 +99,7 @@ def _array(p: Property, values: list[Any]) -> Any:
 
 
 def _cleaned(p: Property, name: str) -> str:
-    if p.type == "text":
+    if p.type in ("text", "texts"):
         return f"nullif({name}, chr(0) || 'linkage: nothing')"
     if p.type == "float":
         return f"CASE WHEN isnan({name}) THEN NULL ELSE {name} END"

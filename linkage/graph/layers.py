@@ -6,12 +6,15 @@ Everything that is mirrored from a case carries `mirrored: true`. What does not 
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Type = Literal["text", "integer", "float", "bool", "time"]
+Type = Literal["text", "texts", "integer", "float", "bool", "time"]
 
 
 @dataclass(frozen=True)
 class Property:
-    """A property that the mirror owns. Times are UTC, to the millisecond."""
+    """A property that the mirror owns. Times are UTC, to the millisecond.
+
+    `texts` is a list of texts without blanks; in the scratch database it is one text with blanks between them.
+    """
 
     name: str
     type: Type = "text"
@@ -145,7 +148,9 @@ IDENTIFIER: Final = Nodes(
     "identifier",
     "Identifier",
     _properties(kind="text", key="text"),
-    _properties(label="text", accounts="integer", bits="float", hub="bool", damped="text"),
+    _properties(
+        label="text", accounts="integer", bits="float", hub="bool", damped="text", level="text", aliases="texts"
+    ),
     tuple(LABELS.items()),
 )
 RING: Final = Nodes(

@@ -7,6 +7,7 @@ constraints and indexes.
 import json
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,13 @@ from linkage.errors import MachineError, NotFoundError, UsageError, translate
 from linkage.graph.layers import CASE, LABELS, LAYERS, Layer, Nodes, Property
 from linkage.graph.wanted import Scope, Wanted, build
 
-_HEADER_TYPES: Final = {"text": "string", "integer": "long", "float": "double", "bool": "boolean", "time": "datetime"}
+_HEADER_TYPES: Final = {
+    "text": "string",
+    "integer": "long",
+    "float": "double",
+    "bool": "boolean",
+    "time": "datetime",
+}
 
 Part = tuple[str, str, str]
 """`nodes` or `relationships`, labels or type, file name."""
@@ -100,9 +107,9 @@ def _layer(con: duckdb.DuckDBPyConnection, layer: Layer, folder: Path) -> list[P
         starts = _id([p.name for p in layer.starts])
         ends = _id([p.name for p in layer.ends])
         columns = [f'{starts} AS ":START_ID({layer.start.name})"', f'{ends} AS ":END_ID({layer.end.name})"']
-        columns += [_column(p) for p in layer.key + layer.properties]
+        columns += [_column(p) for p in _importable(layer.key + layer.properties)]
         return _copy(con, layer.name, columns, "true", folder, "relationships", layer.type)
-    columns = [f'{_id([p.name for p in layer.key])} AS ":ID({layer.name})"', *map(_column, layer.columns)]
+    columns = [f'{_id([p.name for p in layer.key])} AS ":ID({layer.name})"', *map(_column, _importable(layer.columns))]
     if not layer.sublabels:
         return _copy(con, layer.name, columns, "true", folder, "nodes", layer.label)
     first = layer.key[0].name
@@ -120,6 +127,11 @@ def _id(names: list[str]) -> str:
     if len(names) == 1:
         return f'"{names[0]}"'
     return f'length("{names[0]}") || \':\' || "{names[0]}" || "{names[1]}"'
+
+
+def _importable(properties: Sequence[Property]) -> list[Property]:
+    """What the import takes: no list of texts, from Parquet. The publish that comes after it writes those."""
+    return [p for p in properties if p.type != "texts"]
 
 
 def _column(p: Property) -> str:

@@ -16,11 +16,23 @@ GONE: Final = "gone"
 def _value(p: Property, source: str) -> str:
     if p.type == "time":
         return f"CASE WHEN {source} IS NULL THEN NULL ELSE datetime({{epochMillis: {source}}}) END"
-    return source
+    # split() of nothing is nothing.
+    return f"split({source}, ' ')" if p.type == "texts" else source
 
 
 def _read(p: Property, node: str) -> str:
-    return f"{node}.{p.name}.epochMillis" if p.type == "time" else f"{node}.{p.name}"
+    name = f"{node}.{p.name}"
+    if p.type == "texts":
+        return _joined(name)
+    return f"{name}.epochMillis" if p.type == "time" else name
+
+
+def _joined(name: str) -> str:
+    """A list of texts as one text; what somebody put in its place reads as nothing, and so is written again."""
+    return (
+        f"CASE WHEN valueType({name}) STARTS WITH 'LIST<STRING' "
+        f"THEN substring(reduce(t = '', x IN {name} | t + ' ' + x), 1) END"
+    )
 
 
 def _map(properties: Sequence[Property], sources: Sequence[str], *more: str) -> str:
@@ -91,6 +103,7 @@ NOTHING_INTEGER: Final = -(2**62)
 NOTHING_TEXT: Final = "\x00linkage: nothing"
 _NOTHING: Final = {
     "text": "'\\u0000linkage: nothing'",
+    "texts": "'\\u0000linkage: nothing'",
     "integer": str(NOTHING_INTEGER),
     "time": str(NOTHING_INTEGER),
     "float": "(0.0 / 0.0)",
@@ -186,6 +199,7 @@ def _sum(name: str, type: str) -> str:
     # Sums of floats depend on their order; of ten-thousandths they do not.
     inner = {
         "text": f"size({name})",
+        "texts": f"size({_joined(name)})",
         "integer": name,
         "float": f"toInteger(round({name} * 10000))",
         "bool": f"CASE WHEN {name} THEN 1 ELSE 0 END",
@@ -200,6 +214,7 @@ def wanted_sums(layer: Nodes | Relationships) -> str:
     for p in layer.columns:
         inner = {
             "text": f"length({p.name})",
+            "texts": f"length({p.name})",
             "integer": p.name,
             "float": f"round({p.name} * 10000)::HUGEINT",
             "bool": f"CASE WHEN {p.name} THEN 1 ELSE 0 END",

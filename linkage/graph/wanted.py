@@ -63,6 +63,12 @@ CREATE TABLE base_bystander AS SELECT b.* FROM kase.bystanders b JOIN base_ring 
 CREATE TABLE base_hub AS SELECT * FROM kase.hubs;
 CREATE TABLE base_link AS SELECT account_id, other_account_id, lower(kind) AS kind, count(*) AS count,
     min("at") AS first_seen, max("at") AS last_seen FROM kase.links GROUP BY ALL;
+-- The names that templates had before later prompts joined them to others.
+CREATE TABLE base_alias AS
+SELECT value, string_agg(alias, ' ' ORDER BY alias) AS aliases FROM (
+    SELECT DISTINCT level || format('{:016x}', template) AS value, level || format('{:016x}', alias) AS alias
+    FROM (SELECT CASE part WHEN 'body' THEN 'template:' ELSE part || ':' END AS level, alias, template
+        FROM kase.template_aliases WHERE alias <> template)) GROUP BY value;
 -- The network of a hashed address was kept at ingest; that of a readable one is derived below.
 CREATE TABLE base_net AS SELECT DISTINCT ip AS value, ip_net AS net FROM (
     SELECT ip, ip_net FROM kase.logins UNION ALL SELECT ip, ip_net FROM kase.exchanges
@@ -100,8 +106,11 @@ CREATE TABLE want_identifier AS SELECT graph_key(b.kind) AS kind, graph_key(b.va
     -- A fingerprint's first letters are enough to tell it from others in a picture.
     left(coalesce(b.label, CASE WHEN b.kind IN ('prompt', 'burst') THEN regexp_replace(regexp_replace(b.value,
         '^[a-z]+:', ''), '([0-9a-f]{8})[0-9a-f]{8,}', '\\1') ELSE b.value END), 80) AS label,
-    b.accounts, round(b.bits, 4) AS bits, CASE WHEN h.kind IS NOT NULL THEN true END AS hub, h.reason AS damped
-FROM base_identifier b LEFT JOIN base_hub h USING (kind, value);
+    b.accounts, round(b.bits, 4) AS bits, CASE WHEN h.kind IS NOT NULL THEN true END AS hub, h.reason AS damped,
+    CASE WHEN b.kind = 'prompt' THEN coalesce(nullif(regexp_extract(b.value,
+        '^(exact|template|opening|ending):[0-9a-f]{16}$', 1), ''), 'given') END AS level, a.aliases
+FROM base_identifier b LEFT JOIN base_hub h USING (kind, value)
+    LEFT JOIN base_alias a ON b.kind = 'prompt' AND a.value = b.value;
 
 CREATE TABLE want_ring AS SELECT ring_id, rank, round(score, 4) AS score, q_value, status, accounts, exchanges,
     graph_time(first_seen) AS first_seen, graph_time(last_seen) AS last_seen, why, nullif(doubts, '') AS doubts,

@@ -13,10 +13,11 @@ import duckdb
 from linkage import store
 from linkage.errors import InputError, translate
 from linkage.ingest import normalise
-from linkage.ingest.merge import merge, merge_prompts
+from linkage.ingest.merge import merge, merge_prompts, prompt_parts
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
 from linkage.ingest.place import place
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
+from linkage.ingest.skeletons import Skeletons, prune
 from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
@@ -42,6 +43,7 @@ def ingest(
     table: str | None = None,
     hash_kinds: Sequence[str] = (),
     keep_private_ips: bool = False,
+    keep_skeletons: bool = False,
     dry_run: bool = False,
     progress: Tell | None = None,
 ) -> IngestReport:
@@ -56,6 +58,8 @@ def ingest(
         table: the table of all files; from each file's name if None.
         hash_kinds: identifier kinds whose values are hashed beside e-mails, phones and prompts; kept for the case.
         keep_private_ips: private addresses are evidence; kept for the case.
+        keep_skeletons: keep what is needed to show the fixed text of templates, words that few accounts use excepted;
+            kept for the case.
         dry_run: read and check everything, and write nothing.
         progress: called now and then from another thread.
 
@@ -71,7 +75,7 @@ def ingest(
     sources, passed_over = find_sources(paths, table)
     fresh = not case.exists()
     with _case_for(case, keep=not dry_run) as target, store.scratch(target) as con:
-        rules = _rules(target, hash_kinds)
+        rules = _rules(target, hash_kinds, keep_skeletons)
         key = load_or_make_key(target)
         normalise.prepare(con, key)
         # Raw private text is on its way through this connection: it must have no place on disk to spill to.
@@ -123,7 +127,7 @@ def _is_empty(case: Path) -> bool:
         return con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
 
 
-def _rules(case: Path, hash_kinds: Sequence[str]) -> Rules:
+def _rules(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rules:
     """What is hashed: what the case was made with, or `hash_kinds` if it holds nothing yet."""
     wanted = frozenset(kind.strip().lower() for kind in hash_kinds if kind.strip()) - _ALWAYS_HASHED
     bad = sorted(kind for kind in wanted if not kind.replace("_", "").replace("-", "").replace(".", "").isalnum())
@@ -136,13 +140,14 @@ def _rules(case: Path, hash_kinds: Sequence[str]) -> Rules:
         )
     with store.reading(case) as con:
         stored = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
+        skeletons = keep_skeletons or store.meta(con, "keep_skeletons") == "1"
         filled = con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is not None
     if filled and wanted and wanted != stored:
         raise InputError(
             f"{case} was made with --hash {','.join(sorted(stored)) or '(nothing)'}, which cannot change any more.",
             "Ingest into a new case: linkage ingest --case NEW --hash … PATH…",
         )
-    return Rules(stored if filled else wanted)
+    return Rules(stored if filled else wanted, skeletons)
 
 
 def _remember(case: Path, keep_private_ips: bool) -> bool:
@@ -185,6 +190,7 @@ class _Run:
         self._fresh = fresh
         self._con, self._case, self._rules, self._key = con, case, rules, key
         self._dry_run, self._tell = dry_run, tell
+        self._skeletons = Skeletons(con, key) if rules.skeletons else None
 
     def all(self, sources: Sequence[Source]) -> list[FileReport]:
         digests = {source: _digest(source) for source in sources}
@@ -208,6 +214,8 @@ class _Run:
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         if not self._dry_run:
             place(self._con, self._case)
+            if self._skeletons:
+                prune(self._case)
         return reports
 
     def _begin(self, files: list[str]) -> _Command:
@@ -265,14 +273,20 @@ class _Run:
 
     def _staged(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done":
         """Read in scratch, then hold the case only to merge."""
+        if self._skeletons and how.prompts:
+            self._skeletons.begin(self._case)
         staged = stage(self._con, how)
         ips, private = _addresses(self._con, how.source.table, "stage")
         if self._dry_run:
             return _Done(staged, 0, ips, private)
+        if self._skeletons and how.noting:
+            self._skeletons.read_texts(how.noting, how.parameters)
         with self._transaction(command):
             added = merge(self._con, how.source.table, command)
             if how.prompts:
                 merge_prompts(self._con)
+                if self._skeletons:
+                    self._skeletons.merge(prompt_parts(self._con))
             self._note(how.source, identity, command, staged, added)
         return _Done(staged, added, ips, private)
 
@@ -310,6 +324,8 @@ class _Run:
                 [command, _now(), self._files],
             )
             facts = {"key_id": self._key.id, "hashed_kinds": ",".join(sorted(self._rules.hashed))}
+            if self._rules.skeletons:
+                facts["keep_skeletons"] = "1"
             con.executemany("INSERT OR REPLACE INTO kase.meta VALUES (?, ?)", list(facts.items()))
             yield
 

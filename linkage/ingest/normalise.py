@@ -234,9 +234,11 @@ class Rules:
 
     Attributes:
         hashed: kinds that are hashed beside those that always are.
+        skeletons: what is needed to show the fixed text of templates is kept too.
     """
 
     hashed: frozenset[str] = frozenset()
+    skeletons: bool = False
 
     def kept(self, kind: str, sql: str) -> str:
         """A canonical value of a kind as the case keeps it."""

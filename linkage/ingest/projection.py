@@ -62,8 +62,9 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         rules: what is hashed.
 
     Returns:
-        SQL with the columns of `STORED[table]`, then `tokens` and `sketch` (of a raw prompt, or NULL), `broken` (the
-        first of `checks` that the row fails, or NULL), `excerpt` and `placeholders`.
+        SQL with the columns of `STORED[table]`, then `tokens`, `sketch` and `words` (of a raw prompt, or NULL; `words`
+        only where skeletons are kept), `broken` (the first of `checks` that the row fails, or NULL), `excerpt` and
+        `placeholders`.
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
@@ -82,13 +83,16 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
     sketch = '"read prompt".tokens, "read prompt".sketch' if "prompt" in columns else "NULL AS tokens, NULL AS sketch"
+    words = "NULL::UBIGINT[]"
+    if rules.skeletons and "prompt" in columns:
+        words = 'CASE WHEN broken IS NULL THEN prompt_words("prompt", "account_id") END'
     private = {column.name for column in contract if column.private}
     excerpts = " ".join(
         f"WHEN {at} THEN " + ("'***'" if check.column in private else _excerpt(f'"raw {check.column}"', table))
         for at, check in enumerate(tests)
     )
     return f"""
-    SELECT {stored}, {sketch}, broken, CASE broken {excerpts} END AS excerpt, placeholders
+    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders
     FROM (SELECT *, {broken} AS broken
     FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
     FROM (SELECT *, {read}

@@ -18,7 +18,7 @@ import duckdb
 
 from linkage.errors import InputError, MachineError, translate
 from linkage.ingest import lines
-from linkage.ingest.normalise import Rules
+from linkage.ingest.normalise import Rules, text
 from linkage.ingest.projection import STORED, checks, projection
 from linkage.ingest.sources import Source, check_whole
 from linkage.model import TABLES
@@ -86,6 +86,7 @@ class Plan:
         parameters: of both.
         ignored: columns that the contract does not name.
         prompts: the file has raw prompts, whose sketches go into a table of their own.
+        noting: a SELECT that gives `note_words` all of them; empty where no skeletons are kept.
     """
 
     source: Source
@@ -95,6 +96,7 @@ class Plan:
     parameters: list[Any]
     ignored: tuple[str, ...]
     prompts: bool
+    noting: str
 
 
 def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
@@ -113,7 +115,10 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     values = "".join(f", count(nullif(trim({layout.columns[name]}), ''))" for name in counted)
     counting = f"SELECT count(*){values} FROM {layout.source}"
     raw_prompts = source.table == "exchanges" and "prompt" in layout.columns
-    return Plan(source, select, counting, counted, layout.parameters, layout.ignored, raw_prompts)
+    noting = ""
+    if raw_prompts and rules.skeletons:
+        noting = f"SELECT sum(note_words({text(layout.columns['prompt'])})) FROM {layout.source}"
+    return Plan(source, select, counting, counted, layout.parameters, layout.ignored, raw_prompts, noting)
 
 
 def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:

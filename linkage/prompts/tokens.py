@@ -19,7 +19,10 @@ from linkage.kernel import kernel
 SLOTS: Final = ("<number>", "<url>", "<e-mail>", "<id>", "<code>", "<text>")
 """What stands for masked text, in the order of the kernel's slot numbers."""
 
-NUMBER, URL, EMAIL, ID, CODE, LITERAL = (np.uint64(0xA5A5_0000_0000_0001 + at) for at in range(len(SLOTS)))
+FIRST_SLOT: Final = 0xA5A5_0000_0000_0001
+"""The number of the first slot in the place of a word's hash; the others follow."""
+
+NUMBER, URL, EMAIL, ID, CODE, LITERAL = (np.uint64(FIRST_SLOT + at) for at in range(len(SLOTS)))
 
 LONGEST_LOOK: Final = 96
 """Bytes that are looked ahead for the end of an address, an identifier or inline code; longer ones are plain words."""
