@@ -23,6 +23,7 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -35,6 +36,8 @@ from linkage.detect import detect  # noqa: E402
 from linkage.evidence import pair_prior, saturate  # noqa: E402
 from linkage.ingest import ingest  # noqa: E402
 from linkage.model import WORKED_PROMPT  # noqa: E402
+from linkage.prompts import near_duplicates  # noqa: E402
+from linkage.prompts.sketch import SketchKey, sketches, values  # noqa: E402
 
 Links = set[tuple[str, str]]
 """Pairs of account ids, the smaller first."""
@@ -42,8 +45,20 @@ Links = set[tuple[str, str]]
 SameTemplate = Callable[[list[str]], list[int]]
 """From prompts to a cluster label for each; equal labels say that two prompts are of one template."""
 
-# Where methods for pairs of prompts are plugged in: name and function.
-PROMPT_METHODS: list[tuple[str, SameTemplate]] = [("6-word shingle", shingle_baseline.clusters)]
+
+def near_duplicate_labels(texts: list[str]) -> list[int]:
+    """The near-duplicate template of each text, as ingest places it."""
+    found = sketches(pa.array(texts, pa.large_string()), SketchKey.of(b"benchmark"))
+    ids = np.frombuffer(b"".join(sketch[:8] for sketch in found.to_pylist()), "<u8").astype(np.uint64)
+    distinct, first, inverse = np.unique(ids, return_index=True, return_inverse=True)
+    labels = near_duplicates(distinct, *values(found.take(pa.array(first)), "body"))
+    return [int(label) for label in np.unique(labels, return_inverse=True)[1][inverse]]
+
+
+PROMPT_METHODS: list[tuple[str, SameTemplate]] = [
+    ("linkage", near_duplicate_labels),
+    ("6-word shingle", shingle_baseline.clusters),
+]
 
 _METHODS = ("linkage", "baseline")
 _TWO_WORDS = ("wiki", "glue")

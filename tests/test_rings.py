@@ -117,8 +117,8 @@ def test_turning_the_clock_changes_no_rhythm(counts: list[int], hours: int) -> N
 
 def facts(**known: object) -> Facts:
     base: dict[str, object] = {
-        "size": 7, "own_prompts": None, "uses": 20.0, "burst": 0.0, "handoff": 0.0, "balance": 0.0, "created_spread": None,
-        "banned": 0, "rhythm": None, "age": None, "verified": 0.0,
+        "size": 7, "own_prompts": None, "uses": 20.0, "burst": 0.0, "handoff": 0.0, "balance": 0.0,
+        "created_spread": None, "banned": 0, "rhythm": None, "age": None, "verified": 0.0,
     }  # fmt: skip
     return Facts(**{**base, **known})  # type: ignore[arg-type]
 
