@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from linkage import networks, store
 from linkage.model import HEAVY_USES, NEAR_PROMPT, PROMPT_EDGE, WORKED_PROMPT
-from linkage.prompt_sightings import find_works
+from linkage.prompt_sightings import LIGHTLY, find_works
 from linkage.timing_sightings import add_timing
 
 RHYTHM_BUCKETS: Final = 8
@@ -115,6 +115,15 @@ SELECT DISTINCT 'prompt', value, '{near}' FROM seen ANTI JOIN (SELECT value FROM
 -- A few words that somebody sent now and then could be anybody's.
 DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
     AND value IN (SELECT unnest([value, exact]) FROM work_of WHERE tokens < {short});
+-- Whoever sends it too, if not once in a while only.
+CREATE TABLE rivals AS
+WITH usual AS (SELECT value, median(n) AS n FROM seen JOIN workers USING (account, value) WHERE kind = 'prompt'
+    GROUP BY value)
+SELECT value, count(*) AS rivals FROM seen ANTI JOIN workers USING (account, value) JOIN usual USING (value)
+WHERE kind = 'prompt' AND seen.n >= {lightly} * usual.n AND NOT regexp_full_match(value, '{ours}') GROUP BY value
+UNION ALL SELECT value, max(accounts) FROM others JOIN (SELECT DISTINCT value, template FROM work_of
+    JOIN followed USING (account, prompt)) USING (template) GROUP BY value;
+
 DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
     AND (account, value) NOT IN (SELECT (account, value) FROM workers);
 """
@@ -150,7 +159,7 @@ CREATE TABLE shared AS
 SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
     SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
     GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value)
-    LEFT JOIN trusted USING (kind, value);
+    LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (value);
 
 CREATE TABLE sightings AS
 WITH most AS (SELECT account, coalesce(trust, kind) AS weighed_as, max(n) AS most
@@ -179,6 +188,7 @@ class Sightings:
         kind: int16[I], index into `kinds`, of each identifier.
         kinds: names of the kinds, sorted; `model.public_kind` gives the contract's.
         accounts: number of accounts in the case, shared or not.
+        rivals: int64[I], accounts that share the identifier but work with it so little that no sighting says so.
         ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
     """
 
@@ -192,6 +202,7 @@ class Sightings:
     kinds: tuple[str, ...]
     accounts: int
     ceiling: NDArray[np.float64]
+    rivals: NDArray[np.int64]
 
     @property
     def degree(self) -> NDArray[np.int64]:
@@ -221,7 +232,9 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
         )
     }
     trusts = {"worked": WORKED_PROMPT, "near": NEAR_PROMPT, "edge": PROMPT_EDGE}
-    con.execute(_WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, **trusts, **levels))
+    con.execute(
+        _WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, lightly=LIGHTLY, **trusts, **levels)
+    )
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)
@@ -261,7 +274,8 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         [NEVER],
     ).fetchnumpy()
     named = con.execute(
-        """SELECT coalesce(trust, kind) AS kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling
+        """SELECT coalesce(trust, kind) AS kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling,
+            coalesce(rivals, 0) AS rivals
         FROM shared ORDER BY identifier"""
     ).fetchnumpy()
     kinds, index = np.unique(np.asarray(named["kind"], dtype=str), return_inverse=True)
@@ -277,4 +291,5 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         kinds=tuple(str(kind) for kind in kinds),
         accounts=int(total[0]) if total else 0,
         ceiling=np.asarray(named["ceiling"], dtype=np.float64),
+        rivals=np.asarray(named["rivals"], dtype=np.int64),
     )

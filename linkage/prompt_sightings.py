@@ -16,10 +16,16 @@ from numpy.typing import NDArray
 from linkage.model import HEAVY_USES
 from linkage.prompts.alike import same
 from linkage.prompts.outlines import SAMPLE, Outlines, Sent, follow, outlines, rarities, recurring
+from linkage.prompts.popular import speakers, takes_part
 from linkage.prompts.sketch import words
 
 PART_PROMPTS: Final = 1_000_000
 """Prompts that are looked at at once: about 1 GiB of memory."""
+
+FEW_PROMPTS: Final = 16
+"""Prompts of an account from which it is told whether it sends a template now and then."""
+
+LIGHTLY: Final = 1 / 8
 
 _SENT: Final = """
 CREATE TABLE sent AS SELECT account, prompt, count(*) AS n
@@ -35,12 +41,22 @@ CREATE TABLE sample AS SELECT account, part, prompt, n, body, sketch FROM (
 JOIN kase.templates USING (prompt) JOIN kase.prompts USING (prompt);
 
 CREATE TABLE followed (account INTEGER, prompt UBIGINT, template UBIGINT);
+
+-- Accounts that send a template now and then, though less than those that work with it.
+CREATE TABLE others (template UBIGINT, accounts BIGINT);
 """
 
 _REST: Final = """
 SELECT s.account, s.prompt, s.n, t.body, p.sketch FROM sent s SEMI JOIN working USING (account)
 JOIN kase.templates t USING (prompt) JOIN kase.prompts p USING (prompt)
 ORDER BY s.account, s.prompt
+"""
+
+_FEW: Final = """
+WITH few AS (SELECT account, prompt, n, sum(n) OVER (PARTITION BY account) AS total FROM sent
+    WHERE account % $step = 0 QUALIFY row_number() OVER (PARTITION BY account ORDER BY prompt) <= $few)
+SELECT account, prompt, n, (total / sum(n) OVER (PARTITION BY account))::DOUBLE AS scale, body, sketch
+FROM few JOIN kase.templates USING (prompt) JOIN kase.prompts USING (prompt) ORDER BY account, prompt
 """
 
 _WORKS: Final = """
@@ -64,13 +80,20 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
     Tables left: `work_of` (account, prompt, n, tokens, common, value, exact, opening, ending), where `value` is what
     stands for the prompt: its template, or itself where nobody sent another prompt of that template; `exact` is
     the prompt itself where it has a template and others sent it too; `common` says that the account shares the template
-    with others by all that it sends. `followed` (account, prompt, template) has the latter.
+    with others by all that it sends. `followed` (account, prompt, template) has the latter, `others` (template,
+    accounts) how many other accounts send such a template, but less.
     Reads `ids`; the case is attached as `kase`.
     """
     con.execute(_SENT.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
     found, smallest = _outlines(con)
-    if len(found.account):
-        _follow(con, found, same(found), smallest)
+    template = same(found)
+    # What no other account works with is nobody's link.
+    shared = np.bincount(template)[template] > 1 if len(template) else np.zeros(0, np.bool_)
+    if shared.any():
+        name = np.full(int(template.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
+        np.minimum.at(name, template, smallest)
+        _follow(con, found.only(shared), name[template][shared])
+        _count_others(con, found.only(shared), template[shared], name)
     con.execute("DROP TABLE sample")
     con.execute(_WORKS)
 
@@ -119,17 +142,8 @@ def _outlines(con: duckdb.DuckDBPyConnection) -> tuple[Outlines, NDArray[np.uint
     return Outlines.together(parts), np.concatenate([np.zeros(0, np.uint64), *smallest])
 
 
-def _follow(
-    con: duckdb.DuckDBPyConnection, found: Outlines, template: NDArray[np.int64], smallest: NDArray[np.uint64]
-) -> None:
-    """Fill `followed`: all prompts of accounts whose outlines are those of another account too."""
-    shared = np.bincount(template)[template] > 1
-    kept = found.only(shared)
-    if not len(kept.account):
-        return
-    name = np.full(int(template.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
-    np.minimum.at(name, template, smallest)
-    names = name[template][shared]
+def _follow(con: duckdb.DuckDBPyConnection, kept: Outlines, names: NDArray[np.uint64]) -> None:
+    """Fill `followed`: all prompts of accounts whose outlines are those of another account too, and their names."""
     con.register("accounts_at_work", {"account": np.unique(kept.account)})
     con.execute("CREATE TABLE working AS SELECT account FROM accounts_at_work")
     con.unregister("accounts_at_work")
@@ -145,3 +159,45 @@ def _follow(
     con.register("moved", columns)
     con.execute('INSERT INTO followed SELECT account, prompt, "to" FROM moved')
     con.unregister("moved")
+
+
+def _count_others(
+    con: duckdb.DuckDBPyConnection, kept: Outlines, template: NDArray[np.int64], name: NDArray[np.uint64]
+) -> None:
+    """Fill `others`, from a sample of accounts and of their prompts.
+
+    An account counts if it sends the template at least `LIGHTLY` times as often as the median account that works with
+    it: who does so once, where others do so thousands of times, does something else.
+    """
+    uses = con.execute(
+        """SELECT template, median(n)::DOUBLE FROM (SELECT account, template, sum(n) AS n FROM followed
+            JOIN sent USING (account, prompt) GROUP BY ALL HAVING sum(n) >= ?) GROUP BY template""",
+        [HEAVY_USES],
+    ).fetchall()
+    if not uses:
+        return
+    least = {int(value): LIGHTLY * float(usual) for value, usual in uses}
+    standing = speakers(kept, template)
+    found, of = kept.only(standing), template[standing]
+    ((prompts,),) = con.execute(
+        "SELECT sum(least(n, ?)) FROM (SELECT count(*) AS n FROM sent GROUP BY account)", [FEW_PROMPTS]
+    ).fetchall()
+    step = 1 + int(prompts) // PART_PROMPTS
+    rows = con.sql(_FEW, params={"few": FEW_PROMPTS, "step": step}).to_arrow_table()
+    sent, _ = _sent(rows)
+    row, follows = takes_part(sent, found, of)
+    # Uses of the sampled prompts, scaled to all that the account sent.
+    counted = sent.uses[row] * rows["scale"].to_numpy()[row]
+    cell, inverse = np.unique(np.stack((sent.account[row], follows), axis=1), axis=0, return_inverse=True)
+    total = np.bincount(inverse, counted, minlength=len(cell))
+    named = name[cell[:, 1]]
+    enough = total >= np.array([least.get(value, np.inf) for value in named.tolist()])
+    columns = {"account": cell[enough, 0], "template": named[enough]}
+    con.register("taking_part", columns)
+    con.execute(
+        """INSERT INTO others SELECT template, count(*) * ? FROM taking_part ANTI JOIN
+            (SELECT account, template FROM followed JOIN sent USING (account, prompt) GROUP BY ALL HAVING sum(n) >= ?)
+            USING (account, template) GROUP BY template""",
+        [step, HEAVY_USES],
+    )
+    con.unregister("taking_part")

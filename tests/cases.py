@@ -66,4 +66,5 @@ def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None
         kinds=tuple(kinds),
         accounts=len(names),
         ceiling=np.full(len(shared), np.inf),
+        rivals=np.zeros(len(shared), np.int64),
     )

@@ -43,7 +43,7 @@ def features(**known: float) -> Features:
     """One group of 10 accounts about which nothing is known but `known`."""
     values: dict[str, object] = {}
     for field in fields(Features):
-        zero = ("net", "second", "costly", "burst", "handoff", "balance", "verified", "banned")
+        zero = ("net", "second", "costly", "work", "burst", "handoff", "balance", "verified", "banned")
         empty = 0.0 if field.name in zero else np.nan
         values[field.name] = np.array([known.get(field.name, empty)])
     values["size"] = np.array([known.get("size", 10.0)])
@@ -66,6 +66,7 @@ def test_a_group_about_which_nothing_is_known_scores_below_the_line() -> None:
         ("costly", {"costly": 1.0, "reach": 10.0}),
         ("size", {"size": 40.0}),
         ("prompts", {"own_prompts": 0.4}),
+        ("work", {"work": 2.0}),
         ("bursts", {"burst": 0.7}),
         ("handoffs", {"handoff": 0.7}),
         ("balance", {"balance": 0.7}),
@@ -116,7 +117,7 @@ def test_turning_the_clock_changes_no_rhythm(counts: list[int], hours: int) -> N
 
 def facts(**known: object) -> Facts:
     base: dict[str, object] = {
-        "size": 7, "own_prompts": None, "burst": 0.0, "handoff": 0.0, "balance": 0.0, "created_spread": None,
+        "size": 7, "own_prompts": None, "uses": 20.0, "burst": 0.0, "handoff": 0.0, "balance": 0.0, "created_spread": None,
         "banned": 0, "rhythm": None, "age": None, "verified": 0.0,
     }  # fmt: skip
     return Facts(**{**base, **known})  # type: ignore[arg-type]

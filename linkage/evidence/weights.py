@@ -45,7 +45,8 @@ class Weighed:
         population: N.
         bits: float64[I], log2(m N / d), at least 0.
         habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), how near in
-            time to others who have it (`nearness`), and how far the identifier's own test bears its bits (`ceiling`).
+            time to others who have it (`nearness`), and how far the identifier's own test (`ceiling`) and those who
+            use it less (`rivals`) let it count.
     """
 
     sightings: Sightings
@@ -113,7 +114,11 @@ def weigh(sightings: Sightings) -> Weighed:
     days = memory[sightings.kind[sightings.identifier]] if len(memory) else np.zeros(0)
     near = nearness(sightings.identifier, sightings.first, sightings.last, days)
     # What a test of its own has found is worth no more than the test's surprise.
-    capped = np.minimum(1.0, sightings.ceiling / np.maximum(bits, 1e-9))[sightings.identifier]
+    most = sightings.ceiling
+    if sightings.rivals.any():
+        crowded = degree.astype(np.float64) + sightings.rivals
+        most = np.minimum(most, identifier_bits(reliability[sightings.kind], crowded, population))
+    capped = np.minimum(1.0, most / np.maximum(bits, 1e-9))[sightings.identifier]
     return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near * capped)
 
 

@@ -31,6 +31,7 @@ class Facts:
 
     size: int
     own_prompts: float | None
+    uses: float
     burst: float
     handoff: float
     balance: float
@@ -46,6 +47,8 @@ def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, ex
     ties = [_tie(line) for line in sorted(shared, key=lambda s: (-s.bits, s.kind)) if line.bits >= 0.05][:4]
     text = f"{facts.size:,} accounts share {_listed(ties)}." if ties else f"{facts.size:,} accounts are tied."
     more = []
+    if factors.get("work", 0) > 0:
+        more.append(f"a member sent its template {facts.uses:,.0f} times on average")
     if factors.get("bursts", 0) > 0:
         more.append(f"{facts.burst:.0%} of them sent the same prompt within the same minutes")
     if factors.get("handoffs", 0) > 0:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from linkage.candidates import Candidates
 from linkage.evidence import Weighed
 from linkage.identify import NEVER
-from linkage.model import NEAR_PROMPT, WORKED_PROMPT
+from linkage.model import HEAVY_USES, NEAR_PROMPT, WORKED_PROMPT
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
@@ -34,6 +34,8 @@ class Features:
             it can be a public terminal, while a payment method has one owner.
         same_network: share of members that share one address with all others who have it inside the group.
         own_prompts: share of the group's prompts that are shared inside it and rare outside.
+        work: mean over the members of log2(uses / HEAVY_USES) of the template that a member works with most, of those
+            that are the group's own; 0 for a member without one.
         repeated: share of an account's prompts that it had sent before.
         burst, handoff, balance: share of members in a burst, a hand-off or a balanced load with others of the group.
         created_spread: days within which the members signed up, the first and last tenth left out.
@@ -54,6 +56,7 @@ class Features:
     reach: Floats
     same_network: Floats
     own_prompts: Floats
+    work: Floats
     repeated: Floats
     burst: Floats
     handoff: Floats
@@ -113,6 +116,7 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         reach=reach,
         same_network=_greatest_holders(weighed, candidates, groups, ("ip",)) / np.maximum(size, 1),
         own_prompts=own_prompts,
+        work=mean(_work(weighed, candidates)),
         repeated=mean(repeated),
         burst=mean(_together(weighed, candidates, "burst", 3)),
         handoff=mean(_together(weighed, candidates, "handoff", 2)),
@@ -174,7 +178,7 @@ def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kin
 
 def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Floats:
     s, holders = weighed.sightings, candidates.evidence.holders
-    others = s.degree[s.identifier] - 1
+    others = s.degree[s.identifier] + s.rivals[s.identifier] - 1
     own = (holders > 1) & (holders - 1 >= INSIDE * others)
     most = np.zeros(groups)
     # One prompt is known by its text, by near-duplicates and by what its account works with: the levels do not add up.
@@ -182,6 +186,17 @@ def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Float
         here = own & _kind_mask(weighed, [kind.name == level for kind in weighed.kinds])
         counts = s.count[here].astype(np.float64)
         most = np.maximum(most, np.bincount(candidates.labels[s.account[here]], counts, minlength=groups))
+    return most
+
+
+def _work(weighed: Weighed, candidates: Candidates) -> Floats:
+    """float64[A], how much each account works with templates that are its group's own."""
+    s, holders = weighed.sightings, candidates.evidence.holders
+    worked = _kind_mask(weighed, [kind.name == WORKED_PROMPT for kind in weighed.kinds])
+    senders = s.degree[s.identifier] + s.rivals[s.identifier] - 1
+    own = worked & (holders > 1) & (holders - 1 >= INSIDE * senders)
+    most = np.zeros(s.accounts)
+    np.maximum.at(most, s.account[own], np.log2(np.maximum(s.count[own] / HEAVY_USES, 1.0)))
     return most
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from linkage.candidates import Candidates
 from linkage.evidence import Weighed, group_evidence
-from linkage.model import LISTED_SCORE
+from linkage.model import HEAVY_USES, LISTED_SCORE
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features, measure
 from linkage.rings.identity import ring_ids
@@ -193,6 +193,7 @@ def _facts(features: Features, at: int, banned: int) -> Facts:
     return Facts(
         size=int(features.size[at]),
         own_prompts=known(features.own_prompts),
+        uses=HEAVY_USES * 2.0 ** float(features.work[at]),
         burst=float(features.burst[at]),
         handoff=float(features.handoff[at]),
         balance=float(features.balance[at]),

@@ -79,6 +79,11 @@ def _balance(f: Features) -> Floats:
     return _between(2 * f.balance, 0, 2)
 
 
+def _work(f: Features) -> Floats:
+    # A template that each of them sent a hundred times is a job; a thousand times, an industry.
+    return _between(f.work / 2, 0, 3)
+
+
 def _sign_ups(f: Features) -> Floats:
     close = np.log2((f.created_spread_all + 1) / (f.created_spread + 1)) / 2
     return _between(close, 0, 2)
@@ -128,6 +133,7 @@ FACTORS: Final = (
     Factor("costly", _costly),
     Factor("size", _size),
     Factor("prompts", _prompts),
+    Factor("work", _work),
     Factor("bursts", _bursts),
     Factor("handoffs", _handoffs),
     Factor("balance", _balance),
