@@ -51,8 +51,9 @@ CREATE TABLE followed (account_id VARCHAR NOT NULL, prompt UBIGINT NOT NULL, tem
 CREATE VIEW exchange_templates AS
 SELECT e.account_id, e."at", e.model, e.prompt, coalesce(f.template, t.body) AS template, t.opening, t.ending
 FROM exchanges e JOIN templates t USING (prompt) LEFT JOIN followed f USING (account_id, prompt);
--- Filled by `--keep-skeletons` only (linkage/prompts/words.py): the words of some prompts of each template as keyed
--- hashes, the text of words that enough accounts use, and a hash of each account that used another word so far.
+-- Filled by `--keep-skeletons` only (linkage/prompts/words.py): the words of some prompts of each template that enough
+-- accounts send, as keyed hashes, the text of words that enough accounts use, and a hash of each account that used
+-- another word so far.
 CREATE TABLE prompt_words (prompt UBIGINT NOT NULL, words UBIGINT[] NOT NULL);
 CREATE TABLE words (word UBIGINT NOT NULL, "text" VARCHAR NOT NULL);
 CREATE TABLE word_accounts (word UBIGINT NOT NULL, account UINTEGER NOT NULL);

@@ -130,7 +130,7 @@ def test_a_word_shows_once_later_files_bring_enough_accounts(tmp_path: Path) -> 
     ingest([write(tmp_path / "exchanges-1.jsonl", rows(range(3)))], case, keep_skeletons=True)
     assert traces(case, ["translate"]) == []
     name = templates(case).rows[0].id
-    assert template(case, name).skeleton == "… […] …"
+    assert template(case, name).skeleton is None
     # The case remembers the option.
     ingest([write(tmp_path / "exchanges-2.jsonl", rows(range(3, SKELETON_ACCOUNTS)))], case)
     assert str(template(case, name).skeleton).startswith(f"{OPENING.lower()} […]")
@@ -147,6 +147,22 @@ def test_what_looks_like_a_secret_never_shows(tmp_path: Path) -> None:
     assert shown is not None and "<e-mail> <id> <url> …" in shown
     assert traces(case, [*hidden, "ada", "example"]) == []
     assert "k" * LONGEST_WORD not in shown
+
+
+def test_of_prompts_that_follow_no_common_template_nothing_is_kept(tmp_path: Path) -> None:
+    case = tmp_path / "c.duckdb"
+    asked = ["please", "tell", "me", "whether", "my", "neighbour", "may", "keep", "a", "rooster", "in", "the", "yard"]
+    alone = [
+        {"account_id": f"acct_{at}", "at": "2026-02-01T00:00:00Z", "prompt": " ".join(asked[at:] + asked[:at])}
+        for at in range(4)
+    ]
+    ingest([write(tmp_path / "exchanges.jsonl", rows(range(20)) + alone)], case, keep_skeletons=True)
+    shared = templates(case).rows[0].id
+    with store.reading(case) as con:
+        kept = con.execute(
+            "SELECT DISTINCT format('template:{:016x}', body) FROM prompt_words JOIN templates USING (prompt)"
+        ).fetchall()
+    assert kept == [(shared,)]
 
 
 def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,11 +13,11 @@ import duckdb
 from linkage import store
 from linkage.errors import InputError, translate
 from linkage.ingest import normalise
-from linkage.ingest.merge import merge, merge_prompts, prompt_parts
+from linkage.ingest.merge import merge, merge_prompts
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
 from linkage.ingest.place import place
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
-from linkage.ingest.skeletons import Skeletons, prune
+from linkage.ingest.skeletons import Skeletons
 from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
@@ -215,7 +215,7 @@ class _Run:
         if not self._dry_run:
             place(self._con, self._case)
             if self._skeletons:
-                prune(self._case)
+                self._skeletons.finish(self._case)
         return reports
 
     def _begin(self, files: list[str]) -> _Command:
@@ -280,13 +280,13 @@ class _Run:
         if self._dry_run:
             return _Done(staged, 0, ips, private)
         if self._skeletons and how.noting:
-            self._skeletons.read_texts(how.noting, how.parameters)
+            self._skeletons.gather(how.noting, how.parameters)
         with self._transaction(command):
             added = merge(self._con, how.source.table, command)
             if how.prompts:
                 merge_prompts(self._con)
                 if self._skeletons:
-                    self._skeletons.merge(prompt_parts(self._con))
+                    self._skeletons.merge()
             self._note(how.source, identity, command, staged, added)
         return _Done(staged, added, ips, private)
 

@@ -31,17 +31,12 @@ def merge(con: duckdb.DuckDBPyConnection, table: str, command: int) -> int:
 
 def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
     """Put the sketches of `stage` that the case lacks into `kase.prompts`."""
-    for part in prompt_parts(con):
+    for part in _parts(con, "prompts", "prompt"):
         con.execute(
             f"""INSERT INTO kase.prompts
             SELECT prompt, any_value(tokens), any_value(sketch) FROM stage ANTI JOIN kase.prompts USING (prompt)
             WHERE broken IS NULL AND prompt IS NOT NULL AND {part} GROUP BY prompt"""
         )
-
-
-def prompt_parts(con: duckdb.DuckDBPyConnection) -> list[str]:
-    """Conditions that split the prompts of `stage` and of the case alike."""
-    return _parts(con, "prompts", "prompt")
 
 
 def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:

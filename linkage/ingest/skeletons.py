@@ -13,25 +13,28 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from linkage import store
+from linkage.ingest.merge import PART_ROWS
 from linkage.prompts.skeleton import PROMPTS
 from linkage.prompts.sketch import SketchKey
-from linkage.prompts.words import Texts, WordCounts
+from linkage.prompts.words import SKELETON_ACCOUNTS, Texts, WordCounts
 from linkage.secret import Key
 
 MOST_PAIRS: Final = 10_000_000
 """Pairs of a word and an account that a case remembers; beyond them, words of one account are forgotten."""
 
-# A later prompt with a smaller id only ever takes a place of these, so the rest is of no use any more.
-_PRUNE: Final = """
-DELETE FROM prompt_words WHERE prompt NOT IN (
-    SELECT prompt FROM (SELECT prompt, body AS template FROM templates SEMI JOIN prompt_words USING (prompt))
-    QUALIFY row_number() OVER (PARTITION BY template ORDER BY prompt) <= $most
-    UNION ALL
-    SELECT prompt FROM (SELECT prompt, opening AS template FROM templates SEMI JOIN prompt_words USING (prompt)
-        WHERE opening IS NOT NULL) QUALIFY row_number() OVER (PARTITION BY template ORDER BY prompt) <= $most
-    UNION ALL
-    SELECT prompt FROM (SELECT prompt, ending AS template FROM templates SEMI JOIN prompt_words USING (prompt)
-        WHERE ending IS NOT NULL) QUALIFY row_number() OVER (PARTITION BY template ORDER BY prompt) <= $most)
+# The prompts that a skeleton is read off: those of smallest id of each template that enough accounts send. What people
+# ask by themselves is none of them.
+_CHOSEN: Final = """
+CREATE OR REPLACE TEMP TABLE chosen AS
+WITH sent AS (SELECT DISTINCT account_id, prompt FROM kase.exchanges WHERE prompt IS NOT NULL),
+parts AS (SELECT prompt, 'body' AS part, body AS template FROM kase.templates
+    UNION ALL SELECT prompt, 'opening', opening FROM kase.templates WHERE opening IS NOT NULL
+    UNION ALL SELECT prompt, 'ending', ending FROM kase.templates WHERE ending IS NOT NULL),
+enough AS (SELECT part, template FROM sent JOIN parts USING (prompt) GROUP BY part, template
+    HAVING count(DISTINCT account_id) >= $accounts),
+known AS (SELECT prompt FROM held_words UNION SELECT prompt FROM kase.prompt_words)
+SELECT DISTINCT prompt FROM (SELECT prompt, part, template FROM parts JOIN enough USING (part, template)
+    SEMI JOIN known USING (prompt) QUALIFY row_number() OVER (PARTITION BY part, template ORDER BY prompt) <= $most);
 """
 
 
@@ -44,6 +47,8 @@ class Skeletons:
         self._counts = WordCounts(self._key)
         self._known = np.zeros(0, np.uint64)
         self._texts = Texts(self._key, self._known)
+        # In the scratch database, which goes with the call: what is not chosen in the end never was in the case.
+        con.execute("CREATE TABLE held_words (prompt UBIGINT NOT NULL, words UBIGINT[] NOT NULL)")
         con.create_function(
             "prompt_words", lambda texts, accounts: self._counts.sequences(texts, accounts), ["VARCHAR", "VARCHAR"],
             "UBIGINT[]", type=PythonUDFType.ARROW, null_handling=FunctionNullHandling.SPECIAL, side_effects=True,
@@ -62,31 +67,30 @@ class Skeletons:
         self._counts.load(self._known, np.asarray(pairs["word"], np.uint64), np.asarray(pairs["account"], np.uint32))
         self._texts = Texts(self._key, np.zeros(0, np.uint64))
 
-    def read_texts(self, select: str, parameters: list[object]) -> None:
-        """Read off the file the text of words that enough accounts used.
+    def gather(self, noting: str, parameters: list[object]) -> None:
+        """Once a file is staged, hold the words of its prompts, and read off it the text of those that many use.
 
         Args:
-            select: gives `note_words` all raw prompts of the file.
+            noting: gives `note_words` all raw prompts of the file.
             parameters: of it.
         """
+        con = self._con
+        (rows,) = con.execute("SELECT count(*) FROM stage").fetchall()[0]
+        parts = 1 + rows // PART_ROWS
+        for part in range(parts):
+            con.execute(
+                f"""INSERT INTO held_words SELECT prompt, any_value(words) FROM stage
+                WHERE broken IS NULL AND words IS NOT NULL AND hash(prompt) % {parts} = {part} GROUP BY prompt
+                HAVING prompt NOT IN (SELECT prompt FROM held_words)"""
+            )
         wanted = np.setdiff1d(self._counts.enough(), self._known)
         self._texts = Texts(self._key, wanted)
         if len(wanted):
-            self._con.execute(select, parameters).fetchall()
+            con.execute(noting, parameters).fetchall()
 
-    def merge(self, parts: list[str]) -> None:
-        """Write it into `kase`, inside the file's transaction.
-
-        Args:
-            parts: conditions that split the staged rows by prompt.
-        """
+    def merge(self) -> None:
+        """Write texts and counts of words into `kase`, inside the file's transaction."""
         con = self._con
-        for part in parts:
-            con.execute(
-                f"""INSERT INTO kase.prompt_words SELECT prompt, any_value(words) FROM stage
-                WHERE broken IS NULL AND words IS NOT NULL AND {part} GROUP BY prompt
-                HAVING prompt NOT IN (SELECT prompt FROM kase.prompt_words WHERE {part})"""
-            )
         found = sorted(self._texts.found.items())
         words, accounts = self._counts.pairs()
         con.register(
@@ -108,8 +112,14 @@ class Skeletons:
         con.unregister("found_words")
         con.unregister("found_pairs")
 
-
-def prune(case: Path) -> None:
-    """Forget the words of prompts that no skeleton is read off."""
-    with store.writing(case) as con:
-        con.execute(_PRUNE, {"most": PROMPTS})
+    def finish(self, case: Path) -> None:
+        """Once all prompts are placed, keep the words of those that skeletons are read off, and of no others."""
+        con = self._con
+        with store.attached(con, case, read_only=False):
+            con.execute(_CHOSEN, {"accounts": SKELETON_ACCOUNTS, "most": PROMPTS})
+            con.execute("DELETE FROM kase.prompt_words WHERE prompt NOT IN (SELECT prompt FROM chosen)")
+            con.execute(
+                """INSERT INTO kase.prompt_words SELECT * FROM held_words SEMI JOIN chosen USING (prompt)
+                ANTI JOIN kase.prompt_words USING (prompt) ORDER BY prompt"""
+            )
+        con.execute("DROP TABLE chosen; DELETE FROM held_words")
