@@ -27,22 +27,37 @@ NUMBER, URL, EMAIL, ID, CODE, LITERAL = (np.uint64(FIRST_SLOT + at) for at in ra
 LONGEST_LOOK: Final = 96
 """Bytes that are looked ahead for the end of an address, an identifier or inline code; longer ones are plain words."""
 
-_INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180e\u200b-\u200f\u202a-\u202e"
-                               "\u2060-\u206f\ufe00-\ufe0f\ufeff]")  # fmt: skip
-_FOREIGN_MARKS: Final = re.compile(r"[^\x00-\x7f\w]")
+# Unicode's Default_Ignorable_Code_Point: what shows nothing, and can be put into words to make them look different.
+_INVISIBLE: Final = re.compile("[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+                               "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+                               "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]")  # fmt: skip
+# Normalisation sorts the marks on one letter, at the square of their number: UAX #15 lets no text need more than 30.
+_PILED_UP: Final = re.compile(r"([^\x00-\x7f\w]{30})[^\x00-\x7f\w]+")
+_APOSTROPHES: Final = re.compile("[\u02bc\u2019]")
+_DIGITS: Final = re.compile(r"[^\x00-\x7f\D]")
+# Vowels and accents that are written as marks belong to their words, but are no \w.
+_WRITTEN: Final = "".join(c for c in map(chr, range(0x80, 0x20000)) if unicodedata.category(c) in ("Mn", "Mc"))
+_FOREIGN_MARKS: Final = re.compile(rf"[^\x00-\x7f\w{_WRITTEN}]")
 # Scripts that put no blanks between words: each pair of neighbouring characters is a word.
-_UNSPACED_CLASS: Final = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED_CLASS: Final = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\U00020000-\U0003ffff"
+)
 _UNSPACED: Final = re.compile(f"([{_UNSPACED_CLASS}])(?=([{_UNSPACED_CLASS}]))")
+_BESIDE: Final = re.compile(f"(?<=[{_UNSPACED_CLASS}])(?=[a-z0-9_])|(?<=[a-z0-9_])(?=[{_UNSPACED_CLASS}])")
 
 
 def unicode(text: str) -> str:
     """Text beyond ASCII in one spelling: NFKC, case folded, without invisible characters, marks as blanks.
 
     >>> unicode("Ｐｌｅａｓｅ\u200b — “Straße”")
-    'please   - strasse '
+    'please    strasse '
     """
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text).casefold())
-    return _UNSPACED.sub(r"\1\2 ", _FOREIGN_MARKS.sub(" ", plain))
+    plain = _PILED_UP.sub(r"\1 ", _INVISIBLE.sub("", text))
+    # Folding can take a normalised text apart again.
+    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", plain).casefold())
+    plain = _DIGITS.sub(lambda digit: str(unicodedata.decimal(digit[0])), _APOSTROPHES.sub("'", plain))
+    return _UNSPACED.sub(r"\1\2 ", _BESIDE.sub(" ", _FOREIGN_MARKS.sub(" ", plain)))
 
 
 @kernel
