@@ -13,6 +13,8 @@ from linkage.detect import detect
 from linkage.errors import InputError
 from tests.cases import make_case
 
+PROMPT_TABLES = ("prompts", "templates", "former_templates", "followed", "prompt_words", "words", "word_accounts")
+
 RING = {
     "accounts": [{"account_id": f"a{at}"} for at in range(60)],
     "payments": [{"account_id": f"a{at}", "payment_id": "card"} for at in range(5)],
@@ -68,6 +70,14 @@ def test_later_runs_remember(case: Path) -> None:
 def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
     with store.writing(case) as con:
         con.execute("DROP TABLE decisions")
+        for what, name in con.execute(
+            "SELECT 'VIEW', view_name FROM duckdb_views() WHERE view_name IN ('template_aliases', 'exchange_templates')"
+        ).fetchall():
+            con.execute(f"DROP {what} {name}")
+        for name in PROMPT_TABLES:
+            con.execute(f"DROP TABLE {name}")
+        con.execute("ALTER TABLE exchanges DROP COLUMN prompt")
+        con.execute("ALTER TABLE shared DROP COLUMN trust")
         store.set_meta(con, "schema_version", "1")
     before = results.rings(case, unlisted=True)
     with store.reading(case) as con:

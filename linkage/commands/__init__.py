@@ -21,7 +21,7 @@ COMMANDS: Final = {
     "ring": "Show one ring: members, evidence, bystanders, doubts.",
     "why": "Show what ties two accounts.",
     "template": "Show who sends a template of prompts, how often and when.",
-    "templates": "Show the templates of prompts that accounts share, or that one follows.",
+    "templates": "List the templates that accounts share or one follows.",
     "hubs": "Show the identifiers that were damped, and why.",
     "runs": "Show the runs of detect with their parameters.",
     "neo4j": "Mirror the case into Neo4j, and look after a local server.",

@@ -15,7 +15,7 @@ SHOWN = 30
 @limit_option(None, f"templates; {SHOWN} on a screen")
 @output_options(lines=True)
 def command(account: str | None, case: Path, limit: int | None, as_json: bool, as_jsonl: bool) -> None:
-    """Show the templates of prompts that accounts share, or that one follows.
+    """List the templates that accounts share or one follows.
 
     Without --account those that most accounts live on come first. With it, shares are of the account's exchanges that
     have a prompt, so that ordinary traffic beside a template does not hide it.
