@@ -37,10 +37,19 @@ def place(con: duckdb.DuckDBPyConnection, case: Path) -> int:
     Raises:
         LinkageError: as `store.attached`.
     """
+    # Clustering takes its time, and the case is free for others meanwhile: what they placed must be known.
+    while (placed := _place_once(con, case)) is None:
+        pass
+    return placed
+
+
+def _place_once(con: duckdb.DuckDBPyConnection, case: Path) -> int | None:
+    """How many prompts were placed; None if another process placed some meanwhile."""
     with store.attached(con, case):
         if not con.execute("SELECT 1 FROM kase.prompts ANTI JOIN kase.templates USING (prompt) LIMIT 1").fetchall():
             return 0
         ids, known, found = _read(con)
+        state = _state(con)
     columns: dict[str, NDArray[np.uint64]] = {}
     joined: list[tuple[str, Ids]] = []
     for part in PARTS:
@@ -54,8 +63,14 @@ def place(con: duckdb.DuckDBPyConnection, case: Path) -> int:
     changed = np.zeros(len(ids), np.bool_)
     for part in PARTS:
         changed |= columns[part] != known[part]
-    _write(con, case, ids[changed], {part: column[changed] for part, column in columns.items()}, joined)
-    return int((known["body"] == 0).sum())
+    moved = {part: column[changed] for part, column in columns.items()}
+    return int((known["body"] == 0).sum()) if _write(con, case, state, ids[changed], moved, joined) else None
+
+
+def _state(con: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
+    """What tells whether somebody placed prompts."""
+    row = con.execute("SELECT count(*), bit_xor(hash(prompt, body, opening, ending)) FROM kase.templates").fetchone()
+    return row or ()
 
 
 def _read(
@@ -87,8 +102,14 @@ def _numbers(column: pa.Array) -> Ids:
 
 
 def _write(
-    con: duckdb.DuckDBPyConnection, case: Path, ids: Ids, columns: dict[str, Ids], joined: list[tuple[str, Ids]]
-) -> None:
+    con: duckdb.DuckDBPyConnection,
+    case: Path,
+    state: tuple[object, ...],
+    ids: Ids,
+    columns: dict[str, Ids],
+    joined: list[tuple[str, Ids]],
+) -> bool:
+    """Write what was found if the case still has the `state` that it was found from."""
     placed = pa.table({"prompt": ids, **columns})
     former = pa.table(
         {
@@ -99,8 +120,15 @@ def _write(
     con.register("placed", placed)
     con.register("former", former)
     with store.attached(con, case, read_only=False):
-        con.execute("DELETE FROM kase.templates WHERE prompt IN (SELECT prompt FROM placed)")
-        con.execute("INSERT INTO kase.templates SELECT prompt, body, nullif(opening, 0), nullif(ending, 0) FROM placed")
-        con.execute("INSERT INTO kase.former_templates SELECT * FROM former EXCEPT SELECT * FROM kase.former_templates")
+        fresh = _state(con) == state
+        if fresh:
+            con.execute("DELETE FROM kase.templates WHERE prompt IN (SELECT prompt FROM placed)")
+            con.execute(
+                "INSERT INTO kase.templates SELECT prompt, body, nullif(opening, 0), nullif(ending, 0) FROM placed"
+            )
+            con.execute(
+                "INSERT INTO kase.former_templates SELECT * FROM former EXCEPT SELECT * FROM kase.former_templates"
+            )
     con.unregister("placed")
     con.unregister("former")
+    return fresh
