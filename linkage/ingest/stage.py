@@ -360,22 +360,27 @@ def _tell_bad_json(source: Source, rejects: list[Reject]) -> list[Reject]:
     suspects = {reject.line for reject in rejects if reject.reason == "account_id is missing"}
     if not suspects:
         return rejects
-    broken = set()
+    told: dict[int | None, str] = {}
     with source.open() as file:
         for number, line in enumerate(file, start=1):
-            if number in suspects and not _is_object(line):
-                broken.add(number)
-    return [
-        Reject(reject.line, "", "the line is no JSON object", None) if reject.line in broken else reject
-        for reject in rejects
-    ]
+            if number in suspects and (fault := _fault(line)):
+                told[number] = fault
+    return [Reject(reject.line, "", told[reject.line], None) if reject.line in told else reject for reject in rejects]
 
 
-def _is_object(line: bytes) -> bool:
+def _fault(line: bytes) -> str:
+    """Why DuckDB reads nothing from a line; "" if it does."""
     try:
-        return isinstance(json.loads(line.decode("utf-8-sig")), dict)
+        record = json.loads(line.decode("utf-8-sig"))
     except ValueError:
-        return False
+        return "the line is no JSON object"
+    if not isinstance(record, dict):
+        return "the line is no JSON object"
+    try:
+        json.dumps(record, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return "the line has half a character: a surrogate that stands alone"
+    return ""
 
 
 def _unreadable(source: Source, exc: BaseException) -> Exception:
@@ -387,6 +392,9 @@ def _unreadable(source: Source, exc: BaseException) -> Exception:
     what = {"jsonl": "JSON Lines", "parquet": "Parquet"}.get(source.format, source.format.upper())
     if source.size == 0:
         return InputError(f"{source.path} is empty.", "Export it again.")
+    # First of all: the engine quotes the value, which may say anything.
+    if "invalid string encoding" in low:
+        return InputError(f"{source.path} holds text that is not UTF-8.", "Export its text as UTF-8.")
     if "unexpected end" in low or isinstance(exc, EOFError) or "end-of-stream" in low or "truncated" in low:
         return InputError(f"{source.path} is cut off.", "Copy or export it again.")
     packed = f" packed with {source.compression}" if source.compression != "none" else ""
