@@ -56,15 +56,17 @@ def main() -> None:
     sketched, sketched_cpu = time.perf_counter() - wall, time.process_time() - cpu
     whole = found.cast(pa.large_binary()).combine_chunks()
     ids = np.frombuffer(b"".join(sketch[:8] for sketch in whole.to_pylist()), "<u8").astype(np.uint64)
-    order = np.argsort(ids)
-    body = values(whole.take(pa.array(order)), "body")
-    near_duplicates(ids[order][:100], body[0][: body[1][100]], body[1][:101])  # compile
+    near_duplicates(np.ones(1, np.uint64), np.ones(1, np.uint32), np.array([0, 1]))  # compile
     wall, cpu = time.perf_counter(), time.process_time()
-    templates = near_duplicates(ids[order], *body)
+    distinct, first = np.unique(ids, return_index=True)
+    templates = near_duplicates(distinct, *values(whole.take(pa.array(first)), "body"))
     placed, placed_cpu = time.perf_counter() - wall, time.process_time() - cpu
     print(f"sketches   {len(texts) / sketched:9,.0f} a second, {len(texts) / sketched_cpu:9,.0f} a CPU second")
     print(f"templates  {len(texts) / placed:9,.0f} a second, {len(texts) / placed_cpu:9,.0f} a CPU second")
-    print(f"both       {len(texts) / (sketched + placed):9,.0f} a second; {len(np.unique(templates)):,} templates")
+    print(
+        f"both       {len(texts) / (sketched + placed):9,.0f} a second; {len(distinct):,} distinct prompts of "
+        f"{len(np.unique(templates)):,} templates"
+    )
     print(f"one SHA-256 of the text {1 / hashing:9,.0f} a second on one core")
     print(f"a sketch has {whole.nbytes / len(whole):,.0f} bytes")
     if options.ingest:

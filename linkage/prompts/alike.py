@@ -19,7 +19,7 @@ SAME_TEXT: Final = 13.0
 """How much likelier, in nats, what is shared must be if the outlines are one template than if chance and a common topic
 brought it about. Lower links more, and more strangers: every outline is compared with many."""
 
-SAME_SPREAD: Final = 1.0
+SAME_SPREAD: Final = 2.0
 """The same, than if the two had an opening or an ending in common and nothing else. Raising it loses pairs that rewrite
 much; lowering it links work that only has its preamble in common."""
 
