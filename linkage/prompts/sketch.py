@@ -49,7 +49,7 @@ SHORTEST_WORD: Final = 3
 
 _HEAD: Final = 14
 _ROOM: Final = _HEAD + (WORDS + PAIRS + BODY + 2 * EDGE) * 4
-_HTTP, _WWW = np.frombuffer(b"http", np.uint8), np.frombuffer(b"www.", np.uint8)
+HTTP, WWW = np.frombuffer(b"http", np.uint8), np.frombuffer(b"www.", np.uint8)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def sketches(texts: pa.Array, key: SketchKey) -> pa.Array:
     Returns:
         binary array of the same length, in the layout above.
     """
-    data, offsets = _buffers(_spelled(texts))
+    data, offsets = buffers(spelled(texts))
     if not len(texts):
         return pa.array([], pa.binary())
     lengths = np.diff(offsets)
@@ -88,8 +88,8 @@ def sketches(texts: pa.Array, key: SketchKey) -> pa.Array:
         offsets,
         *key.words,
         *key.prompts,
-        _HTTP,
-        _WWW,
+        HTTP,
+        WWW,
         np.empty(longest + 3, np.uint64),
         np.empty(longest + 3, np.int32),
         np.empty(longest + 3, np.uint8),
@@ -121,7 +121,7 @@ PARTS: Final = ("words", "body", "opening", "ending")
 
 def values(found: pa.Array, part: str) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """The values of one part of each sketch: uint32[V], and int64[n + 1] where each row's begin."""
-    data, offsets = _buffers(found.cast(pa.large_binary()))
+    data, offsets = buffers(found.cast(pa.large_binary()))
     at = PARTS.index(part)
     start = _value_starts(data, offsets, at)
     flat: NDArray[np.uint32] = _values(data, offsets, start, at)
@@ -164,9 +164,9 @@ def _values(data, offsets, start, part):  # type: ignore[no-untyped-def]
     return flat
 
 
-def _spelled(texts: pa.Array) -> pa.Array:
+def spelled(texts: pa.Array) -> pa.Array:
     """The texts, those beyond ASCII in one spelling."""
-    data, offsets = _buffers(texts)
+    data, offsets = buffers(texts)
     foreign = _foreign_rows(data, offsets)
     if not len(foreign):
         return texts
@@ -176,7 +176,7 @@ def _spelled(texts: pa.Array) -> pa.Array:
     return pa.array(values, pa.large_string())
 
 
-def _buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def buffers(texts: pa.Array) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Bytes and int64[n + 1] offsets; a null is an empty text."""
     large = texts if pa.types.is_large_binary(texts.type) else texts.cast(pa.large_string())
     _, offsets, data = large.buffers()
