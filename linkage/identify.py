@@ -119,9 +119,9 @@ DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
 CREATE TABLE rivals AS
 WITH usual AS (SELECT value, median(n) AS n FROM seen JOIN workers USING (account, value) WHERE kind = 'prompt'
     GROUP BY value)
-SELECT value, count(*) AS rivals FROM seen ANTI JOIN workers USING (account, value) JOIN usual USING (value)
+SELECT 'prompt' AS kind, value, count(*) AS rivals FROM seen ANTI JOIN workers USING (account, value) JOIN usual USING (value)
 WHERE kind = 'prompt' AND seen.n >= {lightly} * usual.n AND NOT regexp_full_match(value, '{ours}') GROUP BY value
-UNION ALL SELECT value, max(accounts) FROM others JOIN (SELECT DISTINCT value, template FROM work_of
+UNION ALL SELECT 'prompt', value, max(accounts) FROM others JOIN (SELECT DISTINCT value, template FROM work_of
     JOIN followed USING (account, prompt)) USING (template) GROUP BY value;
 
 DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
@@ -159,7 +159,7 @@ CREATE TABLE shared AS
 SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
     SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
     GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value)
-    LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (value);
+    LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (kind, value);
 
 CREATE TABLE sightings AS
 WITH most AS (SELECT account, coalesce(trust, kind) AS weighed_as, max(n) AS most

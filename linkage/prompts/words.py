@@ -18,10 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from linkage.kernel import kernel
-from linkage.prompts.sketch import HTTP as HTTP
-from linkage.prompts.sketch import WWW as WWW
-from linkage.prompts.sketch import SketchKey, buffers
-from linkage.prompts.sketch import spelled as spelled
+from linkage.prompts.sketch import HTTP, WWW, SketchKey, buffers, spelled
 from linkage.prompts.tokens import siphash, tokenise
 
 SKELETON_ACCOUNTS: Final = 5
