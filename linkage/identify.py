@@ -14,18 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
-from linkage.model import HEAVY_USES, NEAR_PROMPT, PROMPT_EDGE, WORKED_PROMPT
-from linkage.prompt_sightings import LIGHTLY, find_works
+from linkage.prompt_sightings import find_works, trust_prompts
 from linkage.timing_sightings import add_timing
 
 RHYTHM_BUCKETS: Final = 8
 """A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
-
-SHORT_PROMPT: Final = 16
-"""Tokens: about a sentence. Fewer are a phrase, which says something only of an account that repeats it."""
-
-REPEATED: Final = 3
-"""So often."""
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
@@ -95,37 +88,6 @@ FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
     UNION ALL SELECT account_id, account_id, kind, "at" FROM kase.links
     UNION ALL SELECT other_account_id, other_account_id, kind, "at" FROM kase.links) JOIN ids USING (account_id)
 GROUP BY account, hub, kind;
-"""
-
-# Who works with a prompt is linked by it; who sent it now and then is not, and says nothing about those who do.
-_WORKED: Final = """
-CREATE TABLE workers AS
-SELECT account, value FROM work_of WHERE common GROUP BY account, value HAVING sum(n) >= {heavy}
-UNION
-SELECT account, value FROM seen WHERE kind = 'prompt' AND n >= {heavy} AND NOT regexp_full_match(value, '{ours}');
-
-CREATE TABLE trusted AS
-SELECT 'prompt' AS kind, value, '{worked}' AS trust FROM workers GROUP BY value HAVING count(*) >= 2
-UNION ALL
-SELECT DISTINCT 'prompt', value, '{edge}' FROM seen WHERE kind = 'prompt' AND regexp_full_match(value, '{edges}')
-UNION ALL
-SELECT DISTINCT 'prompt', value, '{near}' FROM seen ANTI JOIN (SELECT value FROM workers GROUP BY value
-    HAVING count(*) >= 2) USING (value) WHERE kind = 'prompt' AND regexp_full_match(value, '{templates}');
-
--- A few words that somebody sent now and then could be anybody's.
-DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
-    AND value IN (SELECT unnest([value, exact]) FROM work_of WHERE tokens < {short});
--- Whoever sends it too, if not once in a while only.
-CREATE TABLE rivals AS
-WITH usual AS (SELECT value, median(n) AS n FROM seen JOIN workers USING (account, value) WHERE kind = 'prompt'
-    GROUP BY value)
-SELECT 'prompt' AS kind, value, count(*) AS rivals FROM seen ANTI JOIN workers USING (account, value) JOIN usual USING (value)
-WHERE kind = 'prompt' AND seen.n >= {lightly} * usual.n AND NOT regexp_full_match(value, '{ours}') GROUP BY value
-UNION ALL SELECT 'prompt', value, max(accounts) FROM others JOIN (SELECT DISTINCT value, template FROM work_of
-    JOIN followed USING (account, prompt)) USING (template) GROUP BY value;
-
-DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
-    AND (account, value) NOT IN (SELECT (account, value) FROM workers);
 """
 
 # People sleep: how an account's exchanges spread over the day tells it from a script.
@@ -223,18 +185,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
         _read(con)
-    levels = {
-        name: f"({words}):[0-9a-f]{{16}}"
-        for name, words in (
-            ("edges", "opening|ending"),
-            ("templates", "template"),
-            ("ours", "opening|ending|template|exact"),
-        )
-    }
-    trusts = {"worked": WORKED_PROMPT, "near": NEAR_PROMPT, "edge": PROMPT_EDGE}
-    con.execute(
-        _WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, lightly=LIGHTLY, **trusts, **levels)
-    )
+    trust_prompts(con)
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS)

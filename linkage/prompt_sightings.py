@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from linkage.model import HEAVY_USES
+from linkage.model import HEAVY_USES, NEAR_PROMPT, PROMPT_EDGE, WORKED_PROMPT
 from linkage.prompts.alike import same
 from linkage.prompts.outlines import SAMPLE, Outlines, Sent, follow, outlines, rarities, recurring
 from linkage.prompts.popular import speakers, takes_part
@@ -26,6 +26,13 @@ FEW_PROMPTS: Final = 16
 """Prompts of an account from which it is told whether it sends a template now and then."""
 
 LIGHTLY: Final = 1 / 8
+"""Who sends a template this part as often as those who work with it counts against it."""
+
+SHORT_PROMPT: Final = 16
+"""Tokens: about a sentence. Fewer are a phrase, which says something only of an account that repeats it."""
+
+REPEATED: Final = 3
+"""So often."""
 
 _SENT: Final = """
 CREATE TABLE sent AS SELECT account, prompt, count(*) AS n
@@ -73,6 +80,39 @@ SELECT account, prompt, n, tokens, common,
 FROM placed JOIN sizes USING (template);
 """
 
+# Who works with a prompt is linked by it; who sent it now and then is not, and says nothing about those who do.
+_WORKED: Final = """
+CREATE TABLE workers AS
+SELECT account, value FROM work_of WHERE common GROUP BY account, value HAVING sum(n) >= {heavy}
+UNION
+SELECT account, value FROM seen WHERE kind = 'prompt' AND n >= {heavy} AND NOT regexp_full_match(value, '{ours}');
+
+CREATE TABLE trusted AS
+SELECT 'prompt' AS kind, value, '{worked}' AS trust FROM workers GROUP BY value HAVING count(*) >= 2
+UNION ALL
+SELECT DISTINCT 'prompt', value, '{edge}' FROM seen WHERE kind = 'prompt' AND regexp_full_match(value, '{edges}')
+UNION ALL
+SELECT DISTINCT 'prompt', value, '{near}' FROM seen ANTI JOIN (SELECT value FROM workers GROUP BY value
+    HAVING count(*) >= 2) USING (value) WHERE kind = 'prompt' AND regexp_full_match(value, '{templates}');
+
+-- A few words that somebody sent now and then could be anybody's.
+DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
+    AND value IN (SELECT unnest([value, exact]) FROM work_of WHERE tokens < {short});
+
+-- Whoever sends it too, if not once in a while only.
+CREATE TABLE rivals AS
+WITH usual AS (SELECT value, median(n) AS n FROM seen JOIN workers USING (account, value) WHERE kind = 'prompt'
+    GROUP BY value)
+SELECT 'prompt' AS kind, value, count(*) AS rivals
+FROM seen ANTI JOIN workers USING (account, value) JOIN usual USING (value)
+WHERE kind = 'prompt' AND seen.n >= {lightly} * usual.n AND NOT regexp_full_match(value, '{ours}') GROUP BY value
+UNION ALL SELECT 'prompt', value, max(accounts) FROM others JOIN (SELECT DISTINCT value, template FROM work_of
+    JOIN followed USING (account, prompt)) USING (template) GROUP BY value;
+
+DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
+    AND (account, value) NOT IN (SELECT (account, value) FROM workers);
+"""
+
 
 def find_works(con: duckdb.DuckDBPyConnection) -> None:
     """Leave the works of all accounts in the scratch database `con`.
@@ -96,6 +136,26 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
         _count_others(con, found.only(shared), template[shared], name)
     con.execute("DROP TABLE sample")
     con.execute(_WORKS)
+
+
+def trust_prompts(con: duckdb.DuckDBPyConnection) -> None:
+    """Say what prompts in `seen` are weighed as, and leave those who work with one as its only sightings.
+
+    Tables left: `trusted` (kind, value, trust) and `rivals` (kind, value, rivals): accounts that send the value too,
+    but so little that no sighting says so. Reads `seen` and what `find_works` left.
+    """
+    levels = {
+        name: f"({words}):[0-9a-f]{{16}}"
+        for name, words in (
+            ("edges", "opening|ending"),
+            ("templates", "template"),
+            ("ours", "opening|ending|template|exact"),
+        )
+    }
+    trusts = {"worked": WORKED_PROMPT, "near": NEAR_PROMPT, "edge": PROMPT_EDGE}
+    con.execute(
+        _WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, lightly=LIGHTLY, **trusts, **levels)
+    )
 
 
 def _parts(con: duckdb.DuckDBPyConnection) -> Iterator[tuple[Sent, NDArray[np.uint64]]]:
