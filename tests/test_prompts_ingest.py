@@ -151,7 +151,9 @@ def test_no_order_no_split_and_no_number_of_commands_changes_a_name(tmp_path: Pa
     for case in (whole, several):
         detect(case)
         export(case, case.parent / "out")
-        contents.append([path.read_bytes() for path in sorted((case.parent / "out").iterdir())])
+        # The names that templates once had are history.
+        files = sorted(path for path in (case.parent / "out").iterdir() if path.stem != "template_aliases")
+        contents.append([path.read_bytes() for path in files])
     assert contents[0] == contents[1]
 
 
@@ -399,6 +401,7 @@ def made_older(case: Path) -> None:
     with store.writing(case) as con:
         con.execute("DROP VIEW exchange_templates; DROP VIEW template_aliases")
         con.execute("DROP TABLE followed; DROP TABLE former_templates; DROP TABLE templates; DROP TABLE prompts")
+        con.execute("DROP TABLE prompt_words; DROP TABLE words; DROP TABLE word_accounts")
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt; ALTER TABLE shared DROP COLUMN trust")
         store.set_meta(con, "schema_version", "2")
 

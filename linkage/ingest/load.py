@@ -213,7 +213,9 @@ class _Run:
             done += source.size
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         if not self._dry_run:
-            place(self._con, self._case)
+            # By now no raw text is about: what is sorted and joined here may spill to disk.
+            with store.scratch(self._case) as con:
+                place(con, self._case)
             if self._skeletons:
                 self._skeletons.finish(self._case)
         return reports

@@ -5,8 +5,10 @@ named by the smallest id among its prompts. Prompts that come later can join two
 and the other is kept as an alias (`former_templates`), so that what people wrote down stays findable.
 """
 
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 import duckdb
 import numpy as np
@@ -45,15 +47,33 @@ def place(con: duckdb.DuckDBPyConnection, case: Path) -> int:
 
 def _place_once(con: duckdb.DuckDBPyConnection, case: Path) -> int | None:
     """How many prompts were placed; None if another process placed some meanwhile."""
-    with store.attached(con, case):
-        if not con.execute("SELECT 1 FROM kase.prompts ANTI JOIN kase.templates USING (prompt) LIMIT 1").fetchall():
-            return 0
-        ids, known, found = _read(con)
-        state = _state(con)
-    columns: dict[str, NDArray[np.uint64]] = {}
+    with ExitStack() as spilled:
+        with store.attached(con, case):
+            if not con.execute("SELECT 1 FROM kase.prompts ANTI JOIN kase.templates USING (prompt) LIMIT 1").fetchall():
+                return 0
+            # The values of sketches wait on disk, in files without names: memory holds some 100 bytes a prompt.
+            files: dict[str, IO[bytes]] = {
+                part: spilled.enter_context(tempfile.TemporaryFile(dir=case.parent)) for part in PARTS
+            }
+            ids, known, starts = _read(con, files)
+            state = _state(con)
+        return _placed(con, case, state, ids, known, starts, files)
+
+
+def _placed(
+    con: duckdb.DuckDBPyConnection,
+    case: Path,
+    state: tuple[object, ...],
+    ids: Ids,
+    known: dict[str, Ids],
+    starts: dict[str, NDArray[np.int64]],
+    files: dict[str, IO[bytes]],
+) -> int | None:
+    columns: dict[str, Ids] = {}
     joined: list[tuple[str, Ids]] = []
     for part in PARTS:
-        flat, start = found[part]
+        start = starts[part]
+        flat = np.memmap(files[part], np.uint32, "r") if start[-1] else np.zeros(0, np.uint32)
         before = known[part]
         after = near_duplicates(ids, flat, start, before)
         # A prompt without such a part follows no template of it.
@@ -74,27 +94,28 @@ def _state(con: duckdb.DuckDBPyConnection) -> tuple[object, ...]:
 
 
 def _read(
-    con: duckdb.DuckDBPyConnection,
-) -> tuple[Ids, dict[str, Ids], dict[str, tuple[NDArray[np.uint32], NDArray[np.int64]]]]:
-    """Ids, known templates by part (0 for none), and the sketches' values by part; by id."""
+    con: duckdb.DuckDBPyConnection, files: dict[str, IO[bytes]]
+) -> tuple[Ids, dict[str, Ids], dict[str, NDArray[np.int64]]]:
+    """Ids, and by part known templates (0 for none) and where each sketch's values begin in the part's file."""
     reader = con.sql(
         """SELECT prompt, sketch, coalesce(body, 0::UBIGINT) AS body, coalesce(opening, 0::UBIGINT) AS opening,
         coalesce(ending, 0::UBIGINT) AS ending
-        FROM kase.prompts LEFT JOIN kase.templates USING (prompt) ORDER BY prompt"""
+        FROM kase.prompts LEFT JOIN kase.templates USING (prompt)"""
     ).to_arrow_reader(_BATCH)
     ids: list[Ids] = []
     known: dict[str, list[Ids]] = {part: [] for part in PARTS}
-    flat: dict[str, list[NDArray[np.uint32]]] = {part: [] for part in PARTS}
     counts: dict[str, list[NDArray[np.int64]]] = {part: [np.zeros(1, np.int64)] for part in PARTS}
     for batch in reader:
         ids.append(_numbers(batch["prompt"]))
         for part in PARTS:
             known[part].append(_numbers(batch[part]))
             here, start = values(batch["sketch"], part)
-            flat[part].append(here)
+            files[part].write(here.tobytes())
             counts[part].append(np.diff(start))
-    found = {part: (np.concatenate(flat[part]), np.cumsum(np.concatenate(counts[part]))) for part in PARTS}
-    return np.concatenate(ids), {part: np.concatenate(known[part]) for part in PARTS}, found
+    for file in files.values():
+        file.flush()
+    starts = {part: np.cumsum(np.concatenate(counts[part])) for part in PARTS}
+    return np.concatenate(ids), {part: np.concatenate(known[part]) for part in PARTS}, starts
 
 
 def _numbers(column: pa.Array) -> Ids:
@@ -124,7 +145,8 @@ def _write(
         if fresh:
             con.execute("DELETE FROM kase.templates WHERE prompt IN (SELECT prompt FROM placed)")
             con.execute(
-                "INSERT INTO kase.templates SELECT prompt, body, nullif(opening, 0), nullif(ending, 0) FROM placed"
+                """INSERT INTO kase.templates
+                SELECT prompt, body, nullif(opening, 0), nullif(ending, 0) FROM placed ORDER BY prompt"""
             )
             con.execute(
                 "INSERT INTO kase.former_templates SELECT * FROM former EXCEPT SELECT * FROM kase.former_templates"
