@@ -71,6 +71,9 @@ def export(case: Path, folder: Path, *, format: Format = "csv") -> ExportReport:
             content = _csv(COLUMNS[name], rows) if format == "csv" else _parquet(folder, COLUMNS[name], rows)
             changed |= replace(path, content)
             files.append(path)
+        if not aliases:
+            # One of an earlier export would speak of names that this case never had.
+            (folder / f"template_aliases.{format}").unlink(missing_ok=True)
     except OSError as exc:
         raise translate(exc, f"writing {folder}") from None
     return ExportReport(tuple(files), {name: len(rows) for name, rows in tables.items()}, changed)

@@ -96,8 +96,9 @@ SELECT DISTINCT 'prompt', value, '{near}' FROM seen ANTI JOIN (SELECT value FROM
     HAVING count(*) >= 2) USING (value) WHERE kind = 'prompt' AND regexp_full_match(value, '{templates}');
 
 -- A few words that somebody sent now and then could be anybody's.
-DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated}
-    AND value IN (SELECT unnest([value, exact]) FROM work_of WHERE tokens < {short});
+DELETE FROM seen WHERE kind = 'prompt' AND n < {repeated} AND (account, value) IN (
+    SELECT (account, value) FROM work_of GROUP BY account, value HAVING max(tokens) < {short}
+    UNION ALL SELECT (account, exact) FROM work_of WHERE tokens < {short});
 
 -- Whoever sends it too, if not once in a while only.
 CREATE TABLE rivals AS
@@ -125,13 +126,12 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
     Reads `ids`; the case is attached as `kase`.
     """
     con.execute(_SENT.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
-    found, smallest = _outlines(con)
+    found, prompt, body = _outlines(con)
     template = same(found)
     # What no other account works with is nobody's link.
     shared = np.bincount(template)[template] > 1 if len(template) else np.zeros(0, np.bool_)
     if shared.any():
-        name = np.full(int(template.max()) + 1, np.iinfo(np.uint64).max, np.uint64)
-        np.minimum.at(name, template, smallest)
+        name = _names(template, prompt, body)
         _follow(con, found.only(shared), name[template][shared])
         _count_others(con, found.only(shared), template[shared], name)
     con.execute("DROP TABLE sample")
@@ -183,23 +183,34 @@ def _sent(rows: pa.Table) -> tuple[Sent, NDArray[np.uint64]]:
     return sent, rows["prompt"].to_numpy().astype(np.uint64)
 
 
-def _outlines(con: duckdb.DuckDBPyConnection) -> tuple[Outlines, NDArray[np.uint64]]:
-    """All accounts' outlines, and for each the smallest id among its prompts of the sample."""
+def _names(template: NDArray[np.int64], prompt: NDArray[np.uint64], body: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The name of each template: that of its near-duplicates, or its smallest prompt where others would have it too."""
+    names = np.full((2, int(template.max()) + 1), np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(names[0], template, body)
+    np.minimum.at(names[1], template, prompt)
+    _, inverse, count = np.unique(names[0], return_inverse=True, return_counts=True)
+    chosen: NDArray[np.uint64] = np.where(count[inverse] == 1, names[0], names[1])
+    return chosen
+
+
+def _outlines(con: duckdb.DuckDBPyConnection) -> tuple[Outlines, NDArray[np.uint64], NDArray[np.uint64]]:
+    """All accounts' outlines, and for each the smallest id and the smallest near-duplicate template of its prompts."""
     repeated, accounts = [np.zeros(0, np.uint32)], 0
     for sent, _ in _parts(con):
         repeated.append(recurring(sent))
         accounts += len(np.unique(sent.account))
     vocabulary, rarity = rarities(np.concatenate(repeated), accounts)
     parts: list[Outlines] = []
-    smallest: list[NDArray[np.uint64]] = []
+    none = np.iinfo(np.uint64).max
+    prompts, bodies = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
     for sent, ids in _parts(con):
         found, prompt = outlines(sent, vocabulary, rarity, HEAVY_USES)
         parts.append(found)
-        names = np.full(len(found.account), np.iinfo(np.uint64).max, np.uint64)
         inside = prompt >= 0
-        np.minimum.at(names, prompt[inside], ids[inside])
-        smallest.append(names)
-    return Outlines.together(parts), np.concatenate([np.zeros(0, np.uint64), *smallest])
+        for smallest, values in ((prompts, ids), (bodies, sent.near.view(np.uint64))):
+            smallest.append(np.full(len(found.account), none, np.uint64))
+            np.minimum.at(smallest[-1], prompt[inside], values[inside])
+    return Outlines.together(parts), np.concatenate(prompts), np.concatenate(bodies)
 
 
 def _follow(con: duckdb.DuckDBPyConnection, kept: Outlines, names: NDArray[np.uint64]) -> None:

@@ -40,6 +40,11 @@ LEAST_PROMPTS: Final = 5
 
 LEAST_WORDS: Final = 5
 
+FEW: Final = 48
+LEAST_ACCOUNTS: Final = 1_000
+"""A word that so few accounts repeat is as rare as among so many accounts at least. More finds rings that are most of a
+small case, and takes words of the language for theirs where a case has few accounts."""
+
 SAYS: Final = 2.5
 """Bits of rarity below which a word says nothing: more than one account in eight repeats it."""
 
@@ -131,7 +136,9 @@ def rarities(repeated: NDArray[np.uint32], accounts: int) -> tuple[NDArray[np.ui
         accounts: how many there are.
     """
     vocabulary, holders = np.unique(repeated, return_counts=True)
-    return vocabulary, np.log2(max(accounts, 2) / holders)
+    # In a small case a ring is a large part of all accounts: what few have is rare nevertheless.
+    everybody = np.where(holders <= FEW, max(accounts, LEAST_ACCOUNTS), max(accounts, 2))
+    return vocabulary, np.log2(everybody / holders)
 
 
 def outlines(
