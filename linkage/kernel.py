@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numba as nb
+import numpy as np
 
 
 def kernel(function: Callable[..., Any]) -> Any:
@@ -15,3 +16,11 @@ def kernel(function: Callable[..., Any]) -> Any:
         return nb.njit(cache=True, nogil=True)(function)
     except RuntimeError:
         return nb.njit(nogil=True)(function)
+
+
+@kernel
+def grown(values, size):  # type: ignore[no-untyped-def]
+    """A copy of the values with room for `size` of them; what follows is undefined."""
+    larger = np.empty(size, values.dtype)
+    larger[: len(values)] = values
+    return larger

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.evidence.weights import Weighed
-from linkage.kernel import kernel
+from linkage.kernel import grown, kernel
 
 HUB_TIES: Final = 6
 
@@ -135,17 +135,10 @@ def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, k
                 continue
             if filled == size:
                 size *= 2
-                u, v, w = _grown(u, size), _grown(v, size), _grown(w, size)
+                u, v, w = grown(u, size), grown(v, size), grown(w, size)
             u[filled], v[filled], w[filled] = a, b, worth
             filled += 1
     return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()
-
-
-@kernel
-def _grown(values, size):  # type: ignore[no-untyped-def]
-    larger = np.empty(size, values.dtype)
-    larger[: len(values)] = values
-    return larger
 
 
 @kernel

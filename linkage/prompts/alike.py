@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from linkage.kernel import kernel
+from linkage.kernel import grown, kernel
 from linkage.prompts.outlines import OUTLINE, Outlines
 
 SAME_TEXT: Final = 13.0
@@ -91,7 +91,7 @@ def _candidates(found: Outlines) -> NDArray[np.int64]:
 @kernel
 def _pairs(word, outline, account, rare, neighbours):  # type: ignore[no-untyped-def]
     size = 1024
-    out = np.empty((size, 2), np.int64)
+    left, right = np.empty(size, np.int64), np.empty(size, np.int64)
     filled = 0
     x = 0
     while x < len(word):
@@ -105,13 +105,11 @@ def _pairs(word, outline, account, rare, neighbours):  # type: ignore[no-untyped
                     continue
                 if filled == size:
                     size *= 2
-                    larger = np.empty((size, 2), np.int64)
-                    larger[:filled] = out
-                    out = larger
-                out[filled, 0], out[filled, 1] = outline[i], outline[j]
+                    left, right = grown(left, size), grown(right, size)
+                left[filled], right[filled] = outline[i], outline[j]
                 filled += 1
         x = y
-    return out[:filled].copy()
+    return np.column_stack((left[:filled], right[:filled]))
 
 
 @kernel

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.kernel import kernel
+from linkage.kernel import grown, kernel
 
 SAMPLE: Final = 128
 """Distinct prompts of an account that its outlines are read off. More finds templates that are a small part of its
@@ -46,7 +46,7 @@ LEAST_ACCOUNTS: Final = 1_000
 small case, and takes words of the language for theirs where a case has few accounts."""
 
 SAYS: Final = 2.5
-"""Bits of rarity below which a word says nothing: more than one account in eight repeats it."""
+"""Bits of rarity below which a word says nothing: more than about one account in six repeats it."""
 
 RECURS: Final = 0.35
 """A word is part of an outline if at least this part of its prompts have it. Lower takes in more of what fills slots;
@@ -193,9 +193,7 @@ def _recurring(words, start, first):  # type: ignore[no-untyped-def]
             if y - x >= 3 or single:
                 if filled == size:
                     size *= 2
-                    larger = np.empty(size, np.uint32)
-                    larger[:filled] = out
-                    out = larger
+                    out = grown(out, size)
                 out[filled] = mine[x]
                 filled += 1
             x = y
@@ -327,9 +325,7 @@ def _peel(words, places, start, first, uses, near, vocabulary, rarity, least_use
                 chosen = np.sort(chosen[np.argsort(say, kind="mergesort")[:OUTLINE]])
             while filled + len(chosen) > size:
                 size *= 2
-                w, p, b = np.empty(size, np.uint32), np.empty(size, np.float64), np.empty(size, np.float64)
-                w[:filled], p[:filled], b[:filled] = out_words[:filled], out_places[:filled], out_bits[:filled]
-                out_words, out_places, out_bits = w, p, b
+                out_words, out_places, out_bits = grown(out_words, size), grown(out_places, size), grown(out_bits, size)
             for c in chosen:
                 out_words[filled], out_places[filled], out_bits[filled] = distinct[c], total[c] / count[c], bits[c]
                 filled += 1

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.kernel import kernel
+from linkage.kernel import grown, kernel
 from linkage.prompts.outlines import Outlines, Sent
 
 SPEAKERS: Final = 4
@@ -68,9 +68,7 @@ def _hits(words, start, vocabulary, outline, size):  # type: ignore[no-untyped-d
             if count[o] >= TAKES_PART * size[o]:
                 if filled == room:
                     room *= 2
-                    more_rows, more_hits = np.empty(room, np.int64), np.empty(room, np.int64)
-                    more_rows[:filled], more_hits[:filled] = rows, hits
-                    rows, hits = more_rows, more_hits
+                    rows, hits = grown(rows, room), grown(hits, room)
                 rows[filled], hits[filled] = r, o
                 filled += 1
             count[o] = 0

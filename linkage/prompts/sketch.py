@@ -106,8 +106,7 @@ def sketches(texts: pa.Array, key: SketchKey) -> pa.Array:
 
 def identified_sketches(texts: pa.Array | pa.ChunkedArray, key: SketchKey) -> pa.StructArray:
     """Id, number of tokens and sketch of each text: STRUCT(id UBIGINT, tokens USMALLINT, sketch BLOB) in DuckDB."""
-    whole = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    found = sketches(whole, key)
+    found = sketches(whole(texts), key)
     missing = found.is_null()
     heads = pa.compute.binary_slice(found.fill_null(bytes(10)), 0, 10)
     facts = np.frombuffer(b"".join(heads.to_pylist()), np.dtype([("id", "<u8"), ("tokens", "<u2")]))
@@ -162,6 +161,11 @@ def _values(data, offsets, start, part):  # type: ignore[no-untyped-def]
             )
             at += 4
     return flat
+
+
+def whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column in one piece."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 def spelled(texts: pa.Array) -> pa.Array:

@@ -82,12 +82,20 @@ def rounds(v0, v1, v2, v3, times):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _begun(k0, k1):  # type: ignore[no-untyped-def]
+    """SipHash's state before the first block."""
+    return (
+        k0 ^ np.uint64(0x736F6D6570736575),
+        k1 ^ np.uint64(0x646F72616E646F6D),
+        k0 ^ np.uint64(0x6C7967656E657261),
+        k1 ^ np.uint64(0x7465646279746573),
+    )
+
+
+@kernel
 def siphash(text, start, end, k0, k1):  # type: ignore[no-untyped-def]
     """SipHash-1-3 of the bytes, ASCII letters in lower case."""
-    v0 = k0 ^ np.uint64(0x736F6D6570736575)
-    v1 = k1 ^ np.uint64(0x646F72616E646F6D)
-    v2 = k0 ^ np.uint64(0x6C7967656E657261)
-    v3 = k1 ^ np.uint64(0x7465646279746573)
+    v0, v1, v2, v3 = _begun(k0, k1)
     block = np.uint64(0)
     filled = 0
     for at in range(start, end):
@@ -114,10 +122,7 @@ def siphash(text, start, end, k0, k1):  # type: ignore[no-untyped-def]
 @kernel
 def sequence_hash(words, count, k0, k1):  # type: ignore[no-untyped-def]
     """SipHash-2-4 of a row of 64-bit words."""
-    v0 = k0 ^ np.uint64(0x736F6D6570736575)
-    v1 = k1 ^ np.uint64(0x646F72616E646F6D)
-    v2 = k0 ^ np.uint64(0x6C7967656E657261)
-    v3 = k1 ^ np.uint64(0x7465646279746573)
+    v0, v1, v2, v3 = _begun(k0, k1)
     for at in range(count + 1):
         block = words[at] if at < count else np.uint64(count & 255) << np.uint64(56)
         v3 ^= block

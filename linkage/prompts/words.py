@@ -18,7 +18,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from linkage.kernel import kernel
-from linkage.prompts.sketch import HTTP, WWW, SketchKey, buffers, spelled
+from linkage.prompts.sketch import HTTP, WWW, SketchKey, buffers, spelled, whole
 from linkage.prompts.tokens import siphash, tokenise
 
 SKELETON_ACCOUNTS: Final = 5
@@ -79,7 +79,7 @@ class WordCounts:
             list<uint64> of the same length, null where the text is; at most `TOKENS` words each, slots as the numbers
             that `tokens` gives them.
         """
-        plain, owners = _whole(texts), _whole(accounts)
+        plain, owners = whole(texts), whole(accounts)
         if not len(plain):
             return pa.array([], pa.list_(pa.uint64()))
         data, offsets = buffers(spelled(plain))
@@ -158,7 +158,7 @@ class Texts:
 
     def note(self, texts: pa.Array | pa.ChunkedArray) -> pa.Array:
         """Read wanted words off the texts; returns how many each added."""
-        plain = _whole(texts)
+        plain = whole(texts)
         added = np.zeros(len(plain), np.int64)
         if len(plain) and len(self.found) < len(self._wanted):
             data, offsets = buffers(spelled(plain))
@@ -172,10 +172,6 @@ class Texts:
                 for at, start, end in places.tolist():
                     self.found[int(self._wanted[at])] = bytes(data[start:end]).decode(errors="replace").lower()
         return pa.array(added)
-
-
-def _whole(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
 @kernel
