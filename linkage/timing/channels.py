@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from linkage.kernel import kernel
+from linkage.kernel import grown, kernel
 from linkage.timing.permute import THETAS, Streams, Tested, against_chance, choices, loops
 from linkage.timing.work import HOUR, LEAST_BITS, Ints, runs
 
@@ -225,9 +225,7 @@ def _coincidences(probe, number, anchor, back, ahead, all_targets, all_owners, n
                 if owner[step] != number[at]:
                     if filled == size:
                         size *= 2
-                        larger = np.empty(size, np.int64)
-                        larger[:filled] = keys
-                        keys = larger
+                        keys = grown(keys, size)
                     keys[filled] = min(owner[step], number[at]) * count + max(owner[step], number[at])
                     filled += 1
                 step += 1 if side else -1
