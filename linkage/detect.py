@@ -16,7 +16,7 @@ from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, hubs, weigh
 from linkage.identify import identify
-from linkage.rings import judge
+from linkage.rings import assess, judge, profiles
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -124,15 +124,16 @@ def detect(
                 partition=_partition(engine, algorithm, seed),
             )
         with clock.step("rings"):
+            people = profiles(con)
+            assessed = assess(weighed, found, people, min_accounts=min_accounts)
             past = record.history(con, case)
             judged = judge(
-                con,
                 weighed,
-                found,
+                assessed,
+                people,
                 names=record.account_ids(con),
                 earlier=past.rings,
                 run=past.run + 1,
-                min_accounts=min_accounts,
             )
         with clock.step("commit"):
             record.stage(con, weighed, judged, ledger)

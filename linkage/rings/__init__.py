@@ -1,9 +1,11 @@
 """Rings: candidate groups, judged, explained and ranked.
 
-`judge` measures every candidate (`features`), scores it (`score`), says why and why not (`explain`), tells members from
-bystanders (`members`) and gives it an id that lives on (`identity`).
+`assess` measures every candidate (`features`) and scores it (`score`), on arrays alone. `judge` says why and why not
+(`explain`), tells members from bystanders (`members`) and gives each an id that lives on (`identity`).
 """
 
+from linkage.rings.assess import Assessed, assess
 from linkage.rings.judge import Judged, judge
+from linkage.rings.profile import Profiles, profiles
 
-__all__ = ["Judged", "judge"]
+__all__ = ["Assessed", "Judged", "Profiles", "assess", "judge", "profiles"]

@@ -1,25 +1,25 @@
-"""From candidates to judged rings: the columns that the case keeps of a run."""
+"""From assessed groups to judged rings: the columns that the case keeps of a run."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.candidates import Candidates
-from linkage.evidence import Weighed, group_evidence
+from linkage.evidence import Weighed
 from linkage.model import HEAVY_USES, LISTED_SCORE
+from linkage.rings.assess import Assessed
 from linkage.rings.explain import Facts, Shared, doubts, why
-from linkage.rings.features import Features, measure
+from linkage.rings.features import Features
 from linkage.rings.identity import ring_ids
-from linkage.rings.members import CORE_BITS, bridges, confidence, owners
-from linkage.rings.profile import Profiles, profiles
-from linkage.rings.score import Scores, score
+from linkage.rings.members import CORE_BITS, bridges, confidence
+from linkage.rings.profile import Profiles
+from linkage.rings.score import Scores
 
 Columns = dict[str, NDArray[Any]]
 
@@ -42,29 +42,25 @@ class Judged:
 
 
 def judge(
-    con: duckdb.DuckDBPyConnection,
     weighed: Weighed,
-    candidates: Candidates,
+    assessed: Assessed,
+    people: Profiles,
     *,
     names: Sequence[str],
     earlier: Mapping[str, Sequence[str]],
     run: int,
-    min_accounts: int,
 ) -> Judged:
-    """Judge all candidates.
+    """Give each assessed group its id, its sentences and its place in the list.
 
     Args:
-        con: the scratch database that `identify` filled.
-        weighed, candidates: what the earlier steps found.
+        weighed, assessed: what the earlier steps found.
+        people: what is known of each account.
         names: the account ids, by index.
         earlier: accounts of each ring of the run before, by ring id.
         run: this run's number.
-        min_accounts: a candidate that loses a victim must still have so many.
     """
-    candidates, victims = _without_owners(weighed, candidates, min_accounts)
-    people = profiles(con)
-    features = measure(weighed, candidates, people)
-    scores = score(features)
+    candidates, victims = assessed.candidates, assessed.victims
+    features, scores = assessed.features, assessed.scores
     evidence = _evidence(weighed, candidates, features)
     groups = _members_by_group(candidates.labels)
     ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
@@ -77,24 +73,6 @@ def judge(
         if len(ids)
         else {"ring_id": ids, "account": np.zeros(0, np.int32)},
     )
-
-
-def _without_owners(
-    weighed: Weighed, candidates: Candidates, min_accounts: int
-) -> tuple[Candidates, NDArray[np.int64]]:
-    """Take possible victims out of their groups, where the group stays large enough.
-
-    Returns:
-        the candidates without them, and for each account the group that it is a victim of, or -1.
-    """
-    labels = candidates.labels
-    found = owners(weighed, candidates)
-    leaving = np.bincount(labels[found], minlength=int(labels.max(initial=-1)) + 1)
-    sizes = np.bincount(labels[labels >= 0], minlength=len(leaving))
-    found &= np.where(labels >= 0, (sizes - leaving >= min_accounts)[labels] if len(sizes) else False, False)
-    victims = np.where(found, labels, -1)
-    remaining = np.where(found, -1, labels)
-    return replace(candidates, labels=remaining, evidence=group_evidence(weighed, remaining)), victims
 
 
 def _members_by_group(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:

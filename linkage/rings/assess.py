@@ -1,0 +1,63 @@
+"""From candidates to features and scores, on arrays alone: the same for what was seen and for its null models."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.candidates import Candidates
+from linkage.evidence import Weighed, group_evidence
+from linkage.rings.features import Features, measure
+from linkage.rings.members import owners
+from linkage.rings.profile import Profiles
+from linkage.rings.score import BASE, FACTORS, Scores, score
+
+
+@dataclass(frozen=True)
+class Assessed:
+    """Candidate groups with what was measured of them.
+
+    Attributes:
+        candidates: the groups, possible victims taken out.
+        victims: int64[A], the group that an account is a possible victim of, or -1.
+        features, scores: one entry a group.
+        strength: float64[groups], the score's bits before any rounding, so that ties are rare.
+    """
+
+    candidates: Candidates
+    victims: NDArray[np.int64]
+    features: Features
+    scores: Scores
+    strength: NDArray[np.float64]
+
+
+def assess(weighed: Weighed, candidates: Candidates, people: Profiles, *, min_accounts: int) -> Assessed:
+    """Measure and score all candidates.
+
+    Args:
+        weighed, candidates: what the earlier steps found.
+        people: what is known of each account.
+        min_accounts: a candidate that loses a victim must still have so many.
+    """
+    candidates, victims = _without_owners(weighed, candidates, min_accounts)
+    features = measure(weighed, candidates, people)
+    strength = BASE + np.sum([factor.bits(features) for factor in FACTORS], axis=0)
+    return Assessed(candidates, victims, features, score(features), strength)
+
+
+def _without_owners(
+    weighed: Weighed, candidates: Candidates, min_accounts: int
+) -> tuple[Candidates, NDArray[np.int64]]:
+    """Take possible victims out of their groups, where the group stays large enough.
+
+    Returns:
+        the candidates without them, and for each account the group that it is a victim of, or -1.
+    """
+    labels = candidates.labels
+    found = owners(weighed, candidates)
+    leaving = np.bincount(labels[found], minlength=int(labels.max(initial=-1)) + 1)
+    sizes = np.bincount(labels[labels >= 0], minlength=len(leaving))
+    found &= np.where(labels >= 0, (sizes - leaving >= min_accounts)[labels] if len(sizes) else False, False)
+    victims = np.where(found, labels, -1)
+    remaining = np.where(found, -1, labels)
+    return replace(candidates, labels=remaining, evidence=group_evidence(weighed, remaining)), victims
