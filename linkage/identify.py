@@ -90,13 +90,23 @@ FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
 GROUP BY account, hub, kind;
 """
 
-# People sleep: how an account's exchanges spread over the day tells it from a script.
+# What an account does beside what it shares. People sleep: how exchanges spread over the day tells them from a script. A
+# new model is the newest that came up after the first tenth of the traffic and took a hundredth of it or more.
 _ACTIVITY: Final = """
+CREATE TABLE new_model AS
+WITH span AS (SELECT min("at") AS first_at, max("at") AS last_at, count(*) AS exchanges FROM kase.exchanges),
+models AS (SELECT model, min("at") AS released, count(*) AS n FROM kase.exchanges WHERE model IS NOT NULL GROUP BY model)
+SELECT model, released FROM models, span
+WHERE released > first_at + (last_at - first_at) / 10 AND n >= exchanges / 100.0
+ORDER BY released DESC, model LIMIT 1;
+
 CREATE TABLE activity AS
 WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
-    count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, {buckets}
-    FROM kase.exchanges GROUP BY account_id)
+    count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
+    avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (e.model = n.model) AS adopted_at,
+    any_value(n.released) AS released, {buckets}
+    FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)
 SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
 FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
 """

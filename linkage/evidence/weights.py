@@ -47,12 +47,14 @@ class Weighed:
         habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), how near in
             time to others who have it (`nearness`), and how far the identifier's own test (`ceiling`) and those who
             use it less (`rivals`) let it count.
+        reliability: float64[K], m of each kind, as stated or as estimated (`reliability.agreement`).
     """
 
     sightings: Sightings
     population: float
     bits: NDArray[np.float64]
     habit: NDArray[np.float64]
+    reliability: NDArray[np.float64]
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
@@ -78,8 +80,7 @@ class Weighed:
     @cached_property
     def reliability_bits(self) -> NDArray[np.float64]:
         """float64[I], log2(m) of each identifier's kind."""
-        per_kind = np.array([np.log2(kind.reliability) for kind in self.kinds], dtype=np.float64)
-        return per_kind[self.sightings.kind] if len(per_kind) else np.zeros(0)
+        return np.log2(self.reliability)[self.sightings.kind] if len(self.reliability) else np.zeros(0)
 
     @cached_property
     def by_identifier(self) -> NDArray[np.int64]:
@@ -100,11 +101,17 @@ class Weighed:
         return _pointers(self.sightings.account[self.account_order], self.sightings.accounts)
 
 
-def weigh(sightings: Sightings) -> Weighed:
-    """Weigh every sighting."""
+def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) -> Weighed:
+    """Weigh every sighting.
+
+    Args:
+        sightings: as identified.
+        reliability: float64[K], m of each kind of `sightings.kinds`; by default as `model.Kind` states it.
+    """
     linked = len(np.unique(sightings.account))
     population = float(max(linked, POPULATION_FLOOR))
-    reliability = np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64)
+    if reliability is None:
+        reliability = np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64)
     degree = sightings.degree
     if len(degree):
         bits = identifier_bits(reliability[sightings.kind], degree.astype(np.float64), population)
@@ -119,7 +126,7 @@ def weigh(sightings: Sightings) -> Weighed:
         crowded = degree.astype(np.float64) + sightings.rivals
         most = np.minimum(most, identifier_bits(reliability[sightings.kind], crowded, population))
     capped = np.minimum(1.0, most / np.maximum(bits, 1e-9))[sightings.identifier]
-    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near * capped)
+    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near * capped, reliability)
 
 
 def identifier_bits(

@@ -66,25 +66,15 @@ def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, ex
     if more:
         text += f" {_listed(more).capitalize() if more[0][0].islower() else _listed(more)}."
     if explained:
-        text = f"Explained: {facts.verified:.0%} of them belong to one verified organisation. {text}"
+        reasons = _innocent(facts, factors)
+        strongest = min(reasons, key=lambda name: (factors[name], name))
+        text = f"Explained: {reasons[strongest]}. {text}"
     return text
 
 
 def doubts(facts: Facts, shared: Sequence[Shared], factors: dict[str, float]) -> str:
     """What speaks for an innocent explanation; empty if nothing does."""
-    against = []
-    if factors.get("organisation", 0) < 0:
-        against.append(f"{facts.verified:.0%} belong to one verified organisation")
-    if factors.get("network_only", 0) < 0:
-        against.append("they share nothing but addresses, as customers of one network or VPN do")
-    if factors.get("household", 0) < 0:
-        against.append("so few accounts at one address can be a household")
-    if factors.get("daily_rhythm", 0) < 0:
-        against.append("they keep a daily rhythm, as people do")
-    if factors.get("own_words", 0) < 0:
-        against.append("each writes prompts of its own")
-    if factors.get("tenure", 0) < 0 and facts.age is not None:
-        against.append(f"they signed up at different times and are {_days(facts.age)} old")
+    against = list(_innocent(facts, factors).values())
     if factors.get("size", 0) < 0:
         against.append("they are few")
     if not factors.get("kinds", 0) and len(shared) == 1:
@@ -94,6 +84,20 @@ def doubts(facts: Facts, shared: Sequence[Shared], factors: dict[str, float]) ->
         against.append(f"most who use the same {_listed([kind_of(s.kind).words for s in open_values])} are outside")
     text = "; ".join(against)
     return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _innocent(facts: Facts, factors: dict[str, float]) -> dict[str, str]:
+    """What each factor that speaks for innocence says, by its name."""
+    age = "" if facts.age is None else f" and are {_days(facts.age)} old"
+    sentences = {
+        "organisation": f"{facts.verified:.0%} belong to one verified organisation",
+        "network_only": "they share nothing but addresses, as customers of one network or VPN do",
+        "household": "so few accounts at one address can be a household",
+        "daily_rhythm": "they keep a daily rhythm, as people do",
+        "own_words": "each writes prompts of its own",
+        "tenure": f"they signed up at different times{age}",
+    }
+    return {name: text for name, text in sentences.items() if factors.get(name, 0) < 0}
 
 
 def _tie(line: Shared) -> str:

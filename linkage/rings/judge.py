@@ -141,9 +141,7 @@ def _rings(
         reasons.append(why(facts, lines[at], bits, explained=bool(scores.explained[at])))
         against.append(doubts(facts, lines[at], bits))
         factors.append(json.dumps({name: value for name, value in bits.items() if value}))
-    # An explained group is kept where it would have been listed but for the explanation.
-    unexplained = 1.0 / (1.0 + np.exp2(-sum(v for n, v in scores.factors.items() if n != "organisation")))
-    listed = np.where(scores.explained, unexplained, scores.score) >= LISTED_SCORE
+    listed = scores.explained | (scores.score >= LISTED_SCORE)
     order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained, ~listed))
     rank = np.empty(groups, np.int64)
     rank[order] = np.arange(1, groups + 1)

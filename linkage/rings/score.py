@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.model import LISTED_SCORE
 from linkage.rings.features import Features
 
 Floats = NDArray[np.float64]
@@ -32,10 +33,12 @@ class Factor:
     Attributes:
         name: as in `rings.factors`.
         bits: from the features to float64[groups]; NaN becomes 0.
+        innocent: it speaks for an innocent explanation, so that its bits are never above 0.
     """
 
     name: str
     bits: Callable[[Features], Floats]
+    innocent: bool = False
 
 
 def _between(values: Floats, low: float, high: float) -> Floats:
@@ -140,12 +143,12 @@ FACTORS: Final = (
     Factor("sign_ups", _sign_ups),
     Factor("banned", _banned),
     Factor("round_the_clock", _round_the_clock),
-    Factor("network_only", _network_only),
-    Factor("daily_rhythm", _daily_rhythm),
-    Factor("own_words", _own_words),
-    Factor("tenure", _tenure),
-    Factor("household", _household),
-    Factor("organisation", _organisation),
+    Factor("network_only", _network_only, innocent=True),
+    Factor("daily_rhythm", _daily_rhythm, innocent=True),
+    Factor("own_words", _own_words, innocent=True),
+    Factor("tenure", _tenure, innocent=True),
+    Factor("household", _household, innocent=True),
+    Factor("organisation", _organisation, innocent=True),
 )
 
 
@@ -156,12 +159,14 @@ class Scores:
     Attributes:
         score: float64[groups], 0 to 1, rounded to 4 digits.
         factors: name to float64[groups] bits, rounded to 2 digits, `base` first.
-        explained: bool[groups], linked, but explained by one verified organisation.
+        explained: bool[groups], linked, but explained as innocent.
+        linked: float64[groups], the score but for what speaks for innocence.
     """
 
     score: Floats
     factors: dict[str, Floats]
     explained: NDArray[np.bool_]
+    linked: Floats
 
 
 def score(features: Features) -> Scores:
@@ -170,5 +175,13 @@ def score(features: Features) -> Scores:
     for factor in FACTORS:
         factors[factor.name] = np.round(factor.bits(features), 2)
     bits = np.sum(list(factors.values()), axis=0)
-    explained = (features.verified >= EXPLAINED_SHARE) & ~(features.burst >= 0.5)
-    return Scores(np.round(1.0 / (1.0 + np.exp2(-bits)), 4), factors, explained)
+    for_innocence = np.sum([factors[factor.name] for factor in FACTORS if factor.innocent], axis=0)
+    one_organisation = (features.verified >= EXPLAINED_SHARE) & ~(features.burst >= 0.5)
+    # What would be a ring but for an innocent explanation.
+    linked = _probability(bits - for_innocence)
+    explained = (linked >= LISTED_SCORE) & (one_organisation | (_probability(bits) < LISTED_SCORE))
+    return Scores(_probability(bits), factors, explained, linked)
+
+
+def _probability(bits: Floats) -> Floats:
+    return np.round(1.0 / (1.0 + np.exp2(-bits)), 4)
