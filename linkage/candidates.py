@@ -97,7 +97,7 @@ def find(
         labels = levels[0]
     elif algorithm == "leiden":
         levels = ladder(graph, [(gamma + resolution) / STEP**rung for rung in range(RUNGS)], seed=seed)
-        labels = _join(weighed, _climb(weighed, levels), hub_degree)
+        labels = _climb(weighed, levels)
     else:
         levels = [communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)]
         labels = levels[0]

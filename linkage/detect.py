@@ -14,7 +14,7 @@ from typing import Any, Final
 from linkage import __version__, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.errors import InputError, UsageError
-from linkage.evidence import HUB_DEGREE, hubs, weigh
+from linkage.evidence import HUB_DEGREE, hubs, learn_likeness, weigh
 from linkage.identify import identify
 from linkage.rings import assess, judge, profiles
 
@@ -111,7 +111,7 @@ def detect(
             if not sightings.accounts:
                 raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
         with clock.step("evidence"):
-            weighed = weigh(sightings)
+            weighed = learn_likeness(weigh(sightings), hub_degree)
             ledger = hubs(weighed, hub_degree)
         with clock.step("communities"):
             found = candidates.find(

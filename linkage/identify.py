@@ -5,6 +5,7 @@ accounts or more share can link anybody, so the others are left behind here, but
 account's activity is spread. All of it happens in a scratch database; the case is held only while it is read.
 """
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +23,34 @@ RHYTHM_BUCKETS: Final = 8
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
+
+_PARTS: Final = range(RHYTHM_BUCKETS)
+
+BEHAVIOURS: Final = {
+    # Where the export does not say when an account signed up, the first time that it was seen stands for it.
+    "signed_up": "epoch(coalesce(p.created_at, a.first_at))",
+    "began": "epoch(a.first_at)",
+    "volume": "a.exchanges",
+    "addresses": "a.addresses / a.exchanges",
+    "asked": "a.asked",
+    "answered": "a.answered",
+    # Who was there before a new model came: after how long it took it up, if ever.
+    "adopted": """CASE WHEN a.first_at < a.released AND a.last_at > a.released
+        THEN coalesce(epoch(a.adopted_at - a.released), 1e12) END""",
+    # The length of the mean direction on the clock: turning it changes nothing.
+    "rhythm": "CASE WHEN a.exchanges >= 20 THEN sqrt("
+    + " + ".join(
+        "pow("
+        + " + ".join(f"{turn(2 * math.pi * part / RHYTHM_BUCKETS):.9f} * a.rhythm_{part}" for part in _PARTS)
+        + ", 2)"
+        for turn in (math.cos, math.sin)
+    )
+    + ") / a.exchanges END",
+}
+"""How an account lives beside what it shares, in SQL over `activity` (a) and `people` (p): numbers of any unit."""
+
+LIVED: Final = 5
+"""The behaviour of accounts with fewer exchanges is unknown, but for when they signed up."""
 
 # Accounts are numbered in the order of their ids, so that neither file order nor threads change anything.
 _IDS: Final = """
@@ -90,14 +119,16 @@ FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
 GROUP BY account, hub, kind;
 """
 
-# What an account does beside what it shares. People sleep: how exchanges spread over the day tells them from a script. A
-# new model is the newest that came up after the first tenth of the traffic and took a hundredth of it or more.
+# What an account does beside what it shares. People sleep: how exchanges spread over the day tells them from a script.
+# A new model is the newest that came up after the first tenth of the traffic and took a hundredth of it or more.
 _ACTIVITY: Final = """
 CREATE TABLE new_model AS
 WITH span AS (SELECT min("at") AS first_at, max("at") AS last_at, count(*) AS exchanges FROM kase.exchanges),
-models AS (SELECT model, min("at") AS released, count(*) AS n FROM kase.exchanges WHERE model IS NOT NULL GROUP BY model)
+models AS (SELECT model, min("at") AS released, count(*) AS n FROM kase.exchanges
+    WHERE model IS NOT NULL GROUP BY model)
 SELECT model, released FROM models, span
-WHERE released > first_at + (last_at - first_at) / 10 AND n >= exchanges / 100.0
+WHERE released > first_at + (last_at - first_at) / 10
+    AND n >= exchanges / 100.0
 ORDER BY released DESC, model LIMIT 1;
 
 CREATE TABLE activity AS
@@ -160,6 +191,7 @@ class Sightings:
         kind: int16[I], index into `kinds`, of each identifier.
         kinds: names of the kinds, sorted; `model.public_kind` gives the contract's.
         accounts: number of accounts in the case, shared or not.
+        behaviour: float64[A, B], how each account lives, in the order of `BEHAVIOURS`; NaN where unknown.
         rivals: int64[I], accounts that share the identifier but work with it so little that no sighting says so.
         ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
     """
@@ -175,6 +207,7 @@ class Sightings:
     accounts: int
     ceiling: NDArray[np.float64]
     rivals: NDArray[np.int64]
+    behaviour: NDArray[np.float64]
 
     @property
     def degree(self) -> NDArray[np.int64]:
@@ -212,9 +245,7 @@ def _read(con: duckdb.DuckDBPyConnection) -> None:
     find_works(con)
     con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
-    buckets = ", ".join(
-        f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in range(RHYTHM_BUCKETS)
-    )
+    buckets = ", ".join(f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
     con.execute(_ACTIVITY.format(buckets=buckets))
 
 
@@ -253,4 +284,17 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         accounts=int(total[0]) if total else 0,
         ceiling=np.asarray(named["ceiling"], dtype=np.float64),
         rivals=np.asarray(named["rivals"], dtype=np.int64),
+        behaviour=_behaviour(con),
     )
+
+
+def _behaviour(con: duckdb.DuckDBPyConnection) -> NDArray[np.float64]:
+    columns = ", ".join(
+        f"CASE WHEN {'true' if name == 'signed_up' else f'a.exchanges >= {LIVED}'} THEN ({sql})::DOUBLE END AS {name}"
+        for name, sql in BEHAVIOURS.items()
+    )
+    rows = con.execute(
+        f"""SELECT {columns} FROM ids LEFT JOIN people p USING (account_id) LEFT JOIN activity a USING (account_id)
+        ORDER BY ids.account"""  # noqa: S608 (the columns are ours)
+    ).fetchnumpy()
+    return np.stack([np.ma.filled(np.ma.asarray(rows[name], np.float64), np.nan) for name in BEHAVIOURS], axis=1)

@@ -124,7 +124,7 @@ BUILT_IN_KINDS: Final[dict[str, Kind]] = {
         Kind("device", "device", 0.4, memory=30),
         Kind("user_agent", "device", 0.005, fakeable=True, memory=30, noun="user agent"),
         Kind("ip", "network", 0.15, memory=7, noun="IP address"),
-        Kind("ip_net", "network", 0.02, memory=7, noun="IP network"),
+        Kind("ip_net", "network", 0.02, fakeable=True, memory=7, noun="IP network"),
         Kind("email", "contact", 0.5, fakeable=True, noun="e-mail address"),
         Kind("email_domain", "contact", 0.02, fakeable=True, noun="e-mail domain"),
         Kind("phone", "contact", 0.5, noun="phone number"),

@@ -7,7 +7,7 @@ damped.
 
 from linkage.evidence.groups import GroupEvidence, group_evidence
 from linkage.evidence.hubs import HUB_DEGREE, Hub, hubs
-from linkage.evidence.pairs import pair_edges
+from linkage.evidence.pairs import learn_likeness, pair_edges
 from linkage.evidence.weights import PARTNERS, Weighed, group_prior, pair_prior, saturate, weigh
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "group_evidence",
     "group_prior",
     "hubs",
+    "learn_likeness",
     "pair_edges",
     "pair_prior",
     "saturate",

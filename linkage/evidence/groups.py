@@ -39,7 +39,9 @@ class GroupEvidence:
         families: float64[A, F], bits of each family's strongest kind, before the fakeable ones are capped.
         holders: int32[S], for each sighting the members of the account's group that have the identifier.
         credit: float64[S], the part of the account's bits that each sighting brings. Over an account's sightings the
-            credits add up to its `net` plus the prior of the way that it is tied by.
+            credits and its `likeness` add up to its `net` plus the prior of the way that it is tied by.
+        likeness: float64[A], bits for behaving like the others of the group, below 0 for behaving differently; above 0
+            at most as much as the facts that nobody can fake at no cost.
     """
 
     net: NDArray[np.float64]
@@ -47,6 +49,7 @@ class GroupEvidence:
     families: NDArray[np.float64]
     holders: NDArray[np.int32]
     credit: NDArray[np.float64]
+    likeness: NDArray[np.float64]
 
 
 def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence:
@@ -76,14 +79,15 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         holders,
         weighed.population,
         PARTNERS,
+        weighed.likeness.group_bits(labels),
     )
-    net, explained, families, credit = _net(*shared, False)
-    pair_net, _, pair_families, pair_credit = _net(*shared, True)
+    net, explained, families, credit, alike = _net(*shared, False)
+    pair_net, _, pair_families, pair_credit, pair_alike = _net(*shared, True)
     pairwise = pair_net > net
     net = np.where(pairwise, pair_net, net)
     families = np.where(pairwise[:, None], pair_families, families)
     credit = np.where(pairwise[s.account], pair_credit, credit)
-    return GroupEvidence(net, explained, families, holders, credit)
+    return GroupEvidence(net, explained, families, holders, credit, np.where(pairwise, pair_alike, alike))
 
 
 @kernel
@@ -106,10 +110,10 @@ def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped
 @kernel
 def _net(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, labels, sizes,
-    holders, population, partners, pairwise,
+    holders, population, partners, alike, pairwise,
 ):  # fmt: skip
     n = len(by_account) - 1
-    net, explained = np.zeros(n), np.zeros(n)
+    net, explained, counted = np.zeros(n), np.zeros(n), np.zeros(n)
     bits, credit = np.zeros((n, families)), np.zeros(len(identifier))
     worth, facts = np.zeros(len(family)), np.zeros(len(family))
     hard_kind, soft_kind = np.full(families, -1), np.full(families, -1)
@@ -156,9 +160,12 @@ def _net(  # type: ignore[no-untyped-def]
             hard += hard_best
             # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
             soft += max(0.0, soft_best - hard_best)
-        net[a] = hard + min(hard, soft) - prior
-        explained[a] = hard_all + min(hard_all, soft_all)
-        cap = min(hard, soft) / soft if soft > 0.0 else 0.0
+        fakeable_bits = soft
+        counted[a] = min(alike[a], hard)
+        soft = min(soft, hard - max(0.0, counted[a]))
+        net[a] = hard + soft + counted[a] - prior
+        explained[a] = hard_all + min(hard_all, soft_all + max(0.0, alike[a])) + min(0.0, alike[a])
+        cap = soft / fakeable_bits if fakeable_bits > 0.0 else 0.0
         for at in range(by_account[a], by_account[a + 1]):
             here = order[at]
             if credit[here] <= 0.0:
@@ -172,4 +179,4 @@ def _net(  # type: ignore[no-untyped-def]
                 more = worth[k] - (worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0)
                 part = max(0.0, more) * cap
             credit[here] *= part / facts[k]
-    return net, explained, bits, credit
+    return net, explained, bits, credit, counted

@@ -4,17 +4,20 @@
    carries little.
 2. Values of one kind saturate (`weights.saturate`); of correlated kinds (a family) only the strongest counts, so an
    address's network never adds to the address; families add up.
-3. What anyone can fake at no cost counts at most as much as what cannot be faked, and nothing by itself.
-4. Hubs (shared by more than `hub_degree`) form no clique: their holders, in a fixed scattered order, are tied to the
-   next `HUB_TIES` ones only. That is enough for a community to be found behind a pool of large identifiers, and the
+3. What anyone can fake at no cost, and behaving alike (`likeness`), count at most as much as what cannot be faked, and
+   nothing by themselves. Living differently speaks against.
+4. Hubs (shared by more than `hub_degree`) form no clique: their holders, once in a fixed scattered order and once in
+   the order of their sign-ups, are tied to the next `HUB_TIES` / 2 ones only. That is enough for a community to be found behind a pool of large identifiers, and the
    cost stays linear in the sightings.
 """
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.evidence.likeness import learn
 from linkage.evidence.weights import Weighed
 from linkage.kernel import grown, kernel
 
@@ -37,9 +40,8 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
     s = weighed.sightings
     if not len(s.account):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
-    walk: Any = (*_walk(weighed), np.int64(hub_degree))
-    cliques = _clique_pairs(*walk)
-    ties = _hub_ties(
+    u, v, hard, soft = hard_pairs(weighed, hub_degree)
+    tied, other, bits = _hub_ties(
         weighed.by_identifier,
         s.account,
         weighed.bits,
@@ -47,9 +49,41 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         weighed.kind_fakeable[s.kind],
         hub_degree,
         HUB_TIES,
+        weighed.likeness.age,
     )
-    u, v, bits = (np.concatenate(parts) for parts in zip(cliques, ties, strict=True))
-    return u, v, bits
+    u, v = np.concatenate((u, tied)), np.concatenate((v, other))
+    hard, soft = np.concatenate((hard, bits)), np.concatenate((soft, np.zeros(len(bits))))
+    alike = weighed.likeness.pair_bits(u, v)
+    worth = hard + np.minimum(hard, soft + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
+    kept = worth > 0.0
+    return u[kept], v[kept], worth[kept]
+
+
+def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
+    """The same sightings, with what it is worth that accounts behave alike, learnt from the pairs that share hard facts.
+
+    Args:
+        weighed: the sightings.
+        hub_degree: identifiers shared by more accounts form no pairs.
+    """
+    u, v, _, _ = hard_pairs(weighed, hub_degree)
+    learnt = replace(weighed, likeness=learn(weighed.likeness.rank, u, v))
+    # What was sorted stays sorted.
+    learnt.__dict__.update({name: value for name, value in weighed.__dict__.items() if name not in learnt.__dict__})
+    return learnt
+
+
+def hard_pairs(
+    weighed: Weighed, hub_degree: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """The pairs that share anything which nobody can fake at no cost, hubs left out.
+
+    Returns:
+        u, v (int32[E], u < v), bits of what cannot be faked (float64[E], > 0) and of what can.
+    """
+    walk: Any = (*_walk(weighed), np.int64(hub_degree))
+    u, v, hard, soft = _clique_pairs(*walk)
+    return u, v, hard, soft
 
 
 def _walk(weighed: Weighed) -> tuple[Any, ...]:
@@ -72,6 +106,7 @@ def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, k
     n = len(by_account) - 1
     size = 1024
     u, v, w = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float64)
+    f = np.empty(size, np.float64)
     filled = 0
     greatest, total = np.zeros(n), np.zeros(n)  # of the running kind
     best, soft_best = np.zeros(n), np.zeros(n)  # of the running family
@@ -125,24 +160,23 @@ def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, k
                 soft[b] += max(0.0, soft_best[b] - best[b])
                 best[b] = soft_best[b] = 0.0
             n_family = 0
-        # Step 3.
         for x in range(n_all):
             b = in_all[x]
-            worth = hard[b] + min(hard[b], soft[b])
+            sure, faked = hard[b], soft[b]
             hard[b] = soft[b] = 0.0
             known[b] = False
-            if worth <= 0.0:
+            if sure <= 0.0:
                 continue
             if filled == size:
                 size *= 2
-                u, v, w = grown(u, size), grown(v, size), grown(w, size)
-            u[filled], v[filled], w[filled] = a, b, worth
+                u, v, w, f = grown(u, size), grown(v, size), grown(w, size), grown(f, size)
+            u[filled], v[filled], w[filled], f[filled] = a, b, sure, faked
             filled += 1
-    return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()
+    return u[:filled].copy(), v[:filled].copy(), w[:filled].copy(), f[:filled].copy()
 
 
 @kernel
-def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties):  # type: ignore[no-untyped-def]
+def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties, signed_up):  # type: ignore[no-untyped-def]
     room = 0
     for i in range(len(bits)):
         d = by_identifier[i + 1] - by_identifier[i]
@@ -156,18 +190,22 @@ def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties):  # type
         if d <= cap or bits[i] <= 0.0 or fakeable[i]:
             continue
         # A scattered order that depends on the accounts and the identifier alone (a multiplicative hash).
-        keys = np.empty(d, np.uint32)
+        keys = np.empty(d)
         for x in range(d):
-            keys[x] = np.uint32((np.int64(account[start + x]) * 2654435761 + np.int64(i) * 40503) & 0xFFFFFFFF)
-        scattered = np.argsort(keys, kind="mergesort")
-        for x in range(d):
-            # In a small hub further steps would come round to the same pairs.
-            for step in range(1, min(ties, (d - 1) // 2) + 1):
-                here, there = start + scattered[x], start + scattered[(x + step) % d]
-                worth = bits[i] * min(habit[here], habit[there])
-                if worth <= 0.0:
-                    continue
-                a, b = account[here], account[there]
-                u[filled], v[filled], w[filled] = min(a, b), max(a, b), worth
-                filled += 1
+            keys[x] = np.float64((np.int64(account[start + x]) * 2654435761 + np.int64(i) * 40503) & 0xFFFFFFFF)
+        for by_age in range(2):
+            if by_age:
+                for x in range(d):
+                    keys[x] = signed_up[account[start + x]]
+            order = np.argsort(keys, kind="mergesort")
+            for x in range(d):
+                # In a small hub further steps would come round to the same pairs.
+                for step in range(1, min(ties // 2, (d - 1) // 2) + 1):
+                    here, there = start + order[x], start + order[(x + step) % d]
+                    worth = bits[i] * min(habit[here], habit[there])
+                    if worth <= 0.0:
+                        continue
+                    a, b = account[here], account[there]
+                    u[filled], v[filled], w[filled] = min(a, b), max(a, b), worth
+                    filled += 1
     return u[:filled].copy(), v[:filled].copy(), w[:filled].copy()

@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from linkage.evidence.likeness import Likeness, ranks, unlearnt
 from linkage.identify import NEVER, Sightings
 from linkage.model import Kind, kind_of
 
@@ -48,6 +49,7 @@ class Weighed:
             time to others who have it (`nearness`), and how far the identifier's own test (`ceiling`) and those who
             use it less (`rivals`) let it count.
         reliability: float64[K], m of each kind, as stated or as estimated (`reliability.agreement`).
+        likeness: what it is worth that accounts behave alike.
     """
 
     sightings: Sightings
@@ -55,6 +57,7 @@ class Weighed:
     bits: NDArray[np.float64]
     habit: NDArray[np.float64]
     reliability: NDArray[np.float64]
+    likeness: Likeness
 
     @cached_property
     def kinds(self) -> tuple[Kind, ...]:
@@ -102,14 +105,15 @@ class Weighed:
 
 
 def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) -> Weighed:
-    """Weigh every sighting.
+    """Weigh every sighting; what likeness is worth is not learnt yet (`pairs.learn_likeness`).
 
     Args:
         sightings: as identified.
         reliability: float64[K], m of each kind of `sightings.kinds`; by default as `model.Kind` states it.
     """
-    linked = len(np.unique(sightings.account))
-    population = float(max(linked, POPULATION_FLOOR))
+    linked = np.zeros(sightings.accounts, np.bool_)
+    linked[sightings.account] = True
+    population = float(max(int(linked.sum()), POPULATION_FLOOR))
     if reliability is None:
         reliability = np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64)
     degree = sightings.degree
@@ -126,7 +130,9 @@ def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) 
         crowded = degree.astype(np.float64) + sightings.rivals
         most = np.minimum(most, identifier_bits(reliability[sightings.kind], crowded, population))
     capped = np.minimum(1.0, most / np.maximum(bits, 1e-9))[sightings.identifier]
-    return Weighed(sightings, population, bits, habit(sightings.count, sightings.most) * near * capped, reliability)
+    carried = habit(sightings.count, sightings.most) * near * capped
+    likeness = unlearnt(ranks(sightings.behaviour, linked))
+    return Weighed(sightings, population, bits, carried, reliability, likeness)
 
 
 def identifier_bits(

@@ -9,7 +9,6 @@ from linkage.candidates import Candidates
 from linkage.evidence import Weighed
 from linkage.identify import NEVER
 from linkage.model import HEAVY_USES, NEAR_PROMPT, WORKED_PROMPT
-from linkage.rings.behaviour import alike, ranks
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
@@ -46,7 +45,7 @@ class Features:
         banned_all: share of all accounts banned or suspended.
         rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
         verified: share of members in the group's commonest verified organisation.
-        alike: how alike the members behave, a sum of bits over all behaviours (`behaviour.alike`).
+        alike: mean bits of a member's likeness to the others (`evidence.likeness`).
         exchanges, first, last: totals and times over the members.
     """
 
@@ -131,7 +130,7 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
         rhythm=mean(profiles.rhythm),
         verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
-        alike=alike(ranks(profiles.behaviours)[inside], label, groups).sum(axis=1),
+        alike=mean(candidates.evidence.likeness),
         exchanges=np.bincount(label, profiles.exchanges[inside], minlength=groups).astype(np.int64),
         first=_extreme(np.minimum, profiles.first[inside], label, groups),
         last=_extreme(np.maximum, profiles.last[inside], label, groups),

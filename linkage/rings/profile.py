@@ -1,28 +1,13 @@
 """What is known of each account beside what it shares: age, organisation, activity, rhythm."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.identify import NEVER, RHYTHM_BUCKETS
-
-BEHAVIOURS: Final = {
-    "volume": "a.exchanges",
-    "addresses": "a.addresses / a.exchanges",
-    "asked": "a.asked",
-    "answered": "a.answered",
-    # Who was there before a new model came: after how long it took it up, if ever.
-    "adopted": """CASE WHEN a.first_at < a.released AND a.last_at > a.released
-        THEN coalesce(epoch(a.adopted_at - a.released), 1e12) END""",
-    "idle": "epoch(a.first_at - p.created_at)",
-}
-"""What an account does beside what it shares, in SQL; `rings.behaviour` compares the members of a group by it."""
-
-LEAST: Final = 5
-"""The behaviour of accounts with fewer exchanges is unknown."""
 
 _PROFILE = """
 WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)
@@ -32,7 +17,7 @@ SELECT coalesce(epoch_us(coalesce(p.created_at, least(a.first_at, s.first_at))),
     coalesce(a.exchanges, 0) AS exchanges, coalesce(a.prompts, 0) AS prompts,
     coalesce(a.distinct_prompts, 0) AS distinct_prompts,
     coalesce(epoch_us(least(a.first_at, s.first_at)), {never}) AS first,
-    coalesce(epoch_us(greatest(a.last_at, s.last_at)), {never}) AS last, {buckets}, {behaviours}
+    coalesce(epoch_us(greatest(a.last_at, s.last_at)), {never}) AS last, {buckets}
 FROM ids LEFT JOIN people p USING (account_id) LEFT JOIN activity a USING (account_id) LEFT JOIN seen s USING (account)
 ORDER BY ids.account
 """
@@ -49,7 +34,6 @@ class Profiles:
         org: int64[A], a number for each organisation; -1 for none.
         exchanges, prompts, distinct_prompts: int64[A].
         rhythm: float64[A], 0 (round the clock) to 1 (always the same hour); NaN with fewer than 20 exchanges.
-        behaviours: float64[A, B], in the order of `BEHAVIOURS`; NaN where unknown.
     """
 
     created: NDArray[np.int64]
@@ -62,18 +46,13 @@ class Profiles:
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     rhythm: NDArray[np.float64]
-    behaviours: NDArray[np.float64]
 
 
 def profiles(con: duckdb.DuckDBPyConnection) -> Profiles:
     """Read the profiles from the tables that `identify` left in `con`."""
     names = [f"rhythm_{part}" for part in range(RHYTHM_BUCKETS)]
     buckets = ", ".join(f"coalesce(a.{name}, 0) AS {name}" for name in names)
-    behaviours = ", ".join(
-        f"coalesce(CASE WHEN a.exchanges >= {LEAST} THEN {sql} END, 'nan'::DOUBLE) AS {name}"
-        for name, sql in BEHAVIOURS.items()
-    )
-    rows = con.execute(_PROFILE.format(never=NEVER, buckets=buckets, behaviours=behaviours)).fetchnumpy()
+    rows = con.execute(_PROFILE.format(never=NEVER, buckets=buckets)).fetchnumpy()
     whole = {
         name: np.asarray(rows[name], dtype=np.int64)
         for name in ("created", "exchanges", "prompts", "distinct_prompts", "first", "last")
@@ -83,7 +62,6 @@ def profiles(con: duckdb.DuckDBPyConnection) -> Profiles:
         verified=np.asarray(rows["verified"], dtype=np.bool_),
         org=_codes(rows["org"]),
         rhythm=daily_rhythm(np.stack([np.asarray(rows[name], dtype=np.float64) for name in names], axis=1)),
-        behaviours=np.stack([np.asarray(rows[name], dtype=np.float64) for name in BEHAVIOURS], axis=1),
         **whole,
     )
 
