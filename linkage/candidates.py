@@ -9,19 +9,21 @@
    the piece alone does, and still ties them (`evidence.group_evidence`). A ring behind a campus address stays itself:
    in the campus its card is diluted and nothing is gained. A pool of 500 weak addresses becomes one group: each
    piece alone leaves most of its shared addresses unexplained.
-5. Groups that a quarter of the smaller one's accounts tie together, each by a value that would link two accounts by
-   itself, are joined: so a chain of cards becomes one ring, and two families with one common friend do not.
-6. Accounts that are left over join the group that explains them, and members whose ties do not beat the prior leave.
+5. Accounts that are left over join the group that explains them, and members whose ties do not beat the prior leave.
+6. Leiden's result depends on the order in which it visits the accounts. So all of this is done `RUNS` times, each in
+   another order, and what most runs agree on is kept (`consensus`).
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.communities import Graph, communities, components, ladder
+from linkage.communities import Graph, communities, ladder
+from linkage.consensus import consensus
 from linkage.errors import UsageError
 from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
 from linkage.kernel import kernel
@@ -31,8 +33,8 @@ RUNGS: Final = 7
 
 STEP: Final = 4.0
 
-JOINT: Final = 0.25
-"""Part of the smaller of two groups (and at least two accounts) that must be tied to the other to join both."""
+RUNS: Final = 5
+"""Partitions of which the consensus is taken. More are steadier, and cost their time."""
 
 ROUNDS: Final = 3
 """How often left-over accounts may join and weak members leave."""
@@ -53,12 +55,14 @@ class Candidates:
     Attributes:
         labels: int64[A], the group of each account, numbered from 0 by smallest member; -1 for none.
         evidence: what ties each account to its group.
+        stability: float64[A], the share of runs in which most of an account's companions are of its group here.
         edges: how many pairs of accounts were tied.
         communities: how many communities the algorithm gave at its first level.
     """
 
     labels: Labels
     evidence: GroupEvidence
+    stability: NDArray[np.float64]
     edges: int
     communities: int
 
@@ -92,17 +96,26 @@ def find(
     gamma = pair_prior(weighed.population)
     if gamma + resolution <= 0:
         raise UsageError(f"A resolution of {resolution:g} leaves no prior.", f"Use more than {-gamma:.1f} bits.")
+    stability = np.ones(weighed.sightings.accounts)
     if partition is not None:
-        levels = [partition(graph)]
-        labels = levels[0]
+        first = labels = partition(graph)
     elif algorithm == "leiden":
-        levels = ladder(graph, [(gamma + resolution) / STEP**rung for rung in range(RUNGS)], seed=seed)
-        labels = _climb(weighed, levels)
+        gammas = [(gamma + resolution) / STEP**rung for rung in range(RUNGS)]
+
+        def run(number: int) -> tuple[Labels, Labels]:
+            levels = ladder(graph, gammas, seed=seed + number * RUNGS)
+            return levels[0], _settle(weighed, _at_least(_climb(weighed, levels), 2), min_accounts)
+
+        # The kernels leave the other threads alone, and the order of the results is that of the runs.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            runs = list(pool.map(run, range(RUNS)))
+        first = runs[0][0]
+        labels, stability = consensus([found for _, found in runs])
     else:
-        levels = [communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)]
-        labels = levels[0]
+        first = labels = communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)
     labels = _settle(weighed, _at_least(labels, 2), min_accounts)
-    return Candidates(labels, group_evidence(weighed, labels), len(u), int(levels[0].max(initial=-1)) + 1)
+    evidence = group_evidence(weighed, labels)
+    return Candidates(labels, evidence, stability, len(u), int(first.max(initial=-1)) + 1)
 
 
 def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
@@ -123,45 +136,8 @@ def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
     return labels
 
 
-def _join(weighed: Weighed, labels: Labels, hub_degree: int) -> Labels:
-    """Step 5, until no two groups are tied so any more."""
-    s = weighed.sightings
-    hard = ~weighed.kind_fakeable[s.kind] if len(s.kind) else np.zeros(0, np.bool_)
-    links = weighed.bits[s.identifier] * weighed.habit > pair_prior(weighed.population)
-    usable = np.flatnonzero(links & hard[s.identifier] & (s.degree[s.identifier] <= hub_degree))
-    if not len(usable):
-        return labels
-    identifier, account = s.identifier[usable], s.account[usable].astype(np.int64)
-    start = np.searchsorted(identifier, np.arange(len(s.kind) + 1))
-    while True:
-        tied = _tied_groups(start, identifier, account, labels)
-        joined = _numbered(components(Graph.from_edges(int(labels.max()) + 1, *tied))[labels])
-        if int(joined.max()) == int(labels.max()):
-            return joined
-        labels = joined
-
-
-def _tied_groups(
-    start: NDArray[np.int64], identifier: NDArray[np.int32], account: NDArray[np.int64], labels: Labels
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]:
-    """Pairs of groups to be joined, as edges."""
-    size = np.bincount(labels)
-    # Every holder of a value meets every other holder of it.
-    count = np.diff(start)[identifier]
-    here = np.repeat(np.arange(len(account)), count)
-    there = np.arange(len(here)) - np.repeat(np.cumsum(count) - count, count) + np.repeat(start[identifier], count)
-    mine, theirs = labels[account[here]], labels[account[there]]
-    apart = (mine != theirs) & (size[mine] > 1) & (size[theirs] > 1)
-    apart &= (size[mine] < size[theirs]) | ((size[mine] == size[theirs]) & (mine < theirs))
-    triples = np.unique(np.stack((mine[apart], theirs[apart], account[here][apart]), axis=1), axis=0)
-    pairs, accounts = np.unique(triples[:, :2], axis=0, return_counts=True)
-    enough = accounts >= np.maximum(2, JOINT * size[pairs[:, 0]])
-    kept = pairs[enough]
-    return kept[:, 0].astype(np.int32), kept[:, 1].astype(np.int32), np.ones(len(kept))
-
-
 def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
-    """Step 6: left-over accounts join, weak members leave, until nothing changes."""
+    """Step 5: left-over accounts join, weak members leave, until nothing changes."""
     for _ in range(ROUNDS):
         before = labels
         joined = np.where(labels < 0, _nearest_group(weighed, labels), labels)

@@ -34,9 +34,10 @@ BEHAVIOURS: Final = {
     "addresses": "a.addresses / a.exchanges",
     "asked": "a.asked",
     "answered": "a.answered",
-    # Who was there before a new model came: after how long it took it up, if ever.
+    # When a new model came: after how long the account took it up, if ever, and how much of its work it moved at once.
     "adopted": """CASE WHEN a.first_at < a.released AND a.last_at > a.released
         THEN coalesce(epoch(a.adopted_at - a.released), 1e12) END""",
+    "switched": "CASE WHEN a.first_at < a.released AND a.after >= 3 THEN a.switched / a.after END",
     # The length of the mean direction on the clock: turning it changes nothing.
     "rhythm": "CASE WHEN a.exchanges >= 20 THEN sqrt("
     + " + ".join(
@@ -136,7 +137,9 @@ WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
     count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
     avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (e.model = n.model) AS adopted_at,
-    any_value(n.released) AS released, {buckets}
+    any_value(n.released) AS released,
+    count(*) FILTER ("at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
+    count(*) FILTER (e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
     FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)
 SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
 FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);

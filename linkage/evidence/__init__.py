@@ -7,12 +7,14 @@ damped.
 
 from linkage.evidence.groups import GroupEvidence, group_evidence
 from linkage.evidence.hubs import HUB_DEGREE, Hub, hubs
+from linkage.evidence.likeness import SCEPTIC
 from linkage.evidence.pairs import learn_likeness, pair_edges
 from linkage.evidence.weights import PARTNERS, Weighed, group_prior, pair_prior, saturate, weigh
 
 __all__ = [
     "HUB_DEGREE",
     "PARTNERS",
+    "SCEPTIC",
     "GroupEvidence",
     "Hub",
     "Weighed",

@@ -42,6 +42,7 @@ class GroupEvidence:
             credits and its `likeness` add up to its `net` plus the prior of the way that it is tied by.
         likeness: float64[A], bits for behaving like the others of the group, below 0 for behaving differently; above 0
             at most as much as the facts that nobody can fake at no cost.
+        alike: float64[A, B], bits of that for each behaviour alone.
     """
 
     net: NDArray[np.float64]
@@ -50,6 +51,7 @@ class GroupEvidence:
     holders: NDArray[np.int32]
     credit: NDArray[np.float64]
     likeness: NDArray[np.float64]
+    alike: NDArray[np.float64]
 
 
 def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence:
@@ -62,6 +64,7 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     s = weighed.sightings
     groups = int(labels.max()) + 1 if len(labels) else 0
     sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
+    alike = weighed.likeness.group_bits(labels)
     holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
     shared = (
         weighed.by_account,
@@ -79,15 +82,15 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         holders,
         weighed.population,
         PARTNERS,
-        weighed.likeness.group_bits(labels),
+        alike.sum(axis=1) * weighed.likeness.damp,
     )
-    net, explained, families, credit, alike = _net(*shared, False)
-    pair_net, _, pair_families, pair_credit, pair_alike = _net(*shared, True)
+    net, explained, families, credit, counted = _net(*shared, False)
+    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, True)
     pairwise = pair_net > net
     net = np.where(pairwise, pair_net, net)
     families = np.where(pairwise[:, None], pair_families, families)
     credit = np.where(pairwise[s.account], pair_credit, credit)
-    return GroupEvidence(net, explained, families, holders, credit, np.where(pairwise, pair_alike, alike))
+    return GroupEvidence(net, explained, families, holders, credit, np.where(pairwise, pair_counted, counted), alike)
 
 
 @kernel

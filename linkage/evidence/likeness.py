@@ -97,24 +97,27 @@ class Likeness:
         return bits * self.damp
 
     def group_bits(self, labels: NDArray[np.int64]) -> Floats:
-        """Bits of each node's likeness to the others of its group, of a node of several accounts their mean.
+        """Bits of each node's likeness to the others of its group by each behaviour, not damped yet.
+
+        Those of a node of several accounts are their mean.
 
         Args:
             labels: int64[nodes], -1 for no group, whose nodes have 0 bits.
 
         Returns:
-            float64[nodes].
+            float64[nodes, B].
         """
         of_account = labels if self.node is None else labels[self.node]
         inside = np.flatnonzero(of_account >= 0)
         if not len(inside):
-            return np.zeros(len(labels))
+            return np.zeros((len(labels), self.rank.shape[1]))
         order = inside[np.argsort(of_account[inside], kind="stable")]
         start = np.searchsorted(of_account[order], np.arange(int(labels.max()) + 2))
-        bits: Floats = _group_bits(start, order, self._cells, self.kernel, SCEPTIC) * self.damp
+        bits: Floats = _group_bits(start, order, self._cells, self.kernel, SCEPTIC)
         if self.node is None:
             return bits
-        return np.bincount(self.node, bits, minlength=len(labels)) / np.maximum(np.bincount(self.node), 1)
+        sizes = np.maximum(np.bincount(self.node), 1)
+        return np.stack([np.bincount(self.node, column, minlength=len(labels)) / sizes for column in bits.T], axis=1)
 
     @cached_property
     def _cells(self) -> NDArray[np.int64]:
@@ -227,7 +230,7 @@ def _damp(rank: Floats, ratio: Floats) -> float:
 @kernel
 def _group_bits(start, members, cell, ratio, sceptic):  # type: ignore[no-untyped-def]
     behaviours, cells = ratio.shape
-    bits = np.zeros(len(cell))
+    bits = np.zeros((len(cell), behaviours))
     count = np.zeros(cells)
     for g in range(len(start) - 1):
         size = start[g + 1] - start[g]
@@ -256,7 +259,7 @@ def _group_bits(start, members, cell, ratio, sceptic):  # type: ignore[no-untype
                     for c in range(cells):
                         if count[c] > 0.0:
                             total += count[c] * ratio[at, abs(mine - c)]
-                bits[members[x]] += np.log2((sceptic + total) / (sceptic + known - 1))
+                bits[members[x], at] = np.log2((sceptic + total) / (sceptic + known - 1))
     return bits
 
 

@@ -7,8 +7,8 @@
 3. What anyone can fake at no cost, and behaving alike (`likeness`), count at most as much as what cannot be faked, and
    nothing by themselves. Living differently speaks against.
 4. Hubs (shared by more than `hub_degree`) form no clique: their holders, once in a fixed scattered order and once in
-   the order of their sign-ups, are tied to the next `HUB_TIES` / 2 ones only. That is enough for a community to be found behind a pool of large identifiers, and the
-   cost stays linear in the sightings.
+   the order of their sign-ups, are tied to the next `HUB_TIES` / 2 ones only. That is enough for a community to be
+   found behind a pool of large identifiers, and the cost stays linear in the sightings.
 """
 
 from dataclasses import replace
@@ -60,7 +60,7 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
 
 
 def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
-    """The same sightings, with what it is worth that accounts behave alike, learnt from the pairs that share hard facts.
+    """The same sightings, having learnt from the pairs that share hard facts what it is worth to behave alike.
 
     Args:
         weighed: the sightings.

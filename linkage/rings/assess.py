@@ -10,7 +10,8 @@ from linkage.evidence import Weighed, group_evidence
 from linkage.rings.features import Features, measure
 from linkage.rings.members import owners
 from linkage.rings.profile import Profiles
-from linkage.rings.score import BASE, FACTORS, Scores, score
+from linkage.rings.score import FACTORS, Scores, base, score
+from linkage.rings.unite import unite
 
 
 @dataclass(frozen=True)
@@ -32,17 +33,30 @@ class Assessed:
 
 
 def assess(weighed: Weighed, candidates: Candidates, people: Profiles, *, min_accounts: int) -> Assessed:
-    """Measure and score all candidates.
+    """Put pieces of one ring together, take out possible victims, measure and score.
 
     Args:
         weighed, candidates: what the earlier steps found.
         people: what is known of each account.
         min_accounts: a candidate that loses a victim must still have so many.
     """
+    candidates = unite(weighed, candidates, lambda labels: _strength(weighed, candidates, labels, people))
     candidates, victims = _without_owners(weighed, candidates, min_accounts)
     features = measure(weighed, candidates, people)
-    strength = BASE + np.sum([factor.bits(features) for factor in FACTORS], axis=0)
+    strength = _bits(features)
     return Assessed(candidates, victims, features, score(features), strength)
+
+
+def _strength(
+    weighed: Weighed, candidates: Candidates, labels: NDArray[np.int64], people: Profiles
+) -> NDArray[np.float64]:
+    groups = replace(candidates, labels=labels, evidence=group_evidence(weighed, labels))
+    return _bits(measure(weighed, groups, people))
+
+
+def _bits(features: Features) -> NDArray[np.float64]:
+    bits: NDArray[np.float64] = base(features) + np.sum([factor.bits(features) for factor in FACTORS], axis=0)
+    return bits
 
 
 def _without_owners(

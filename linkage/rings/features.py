@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.candidates import Candidates
-from linkage.evidence import Weighed
-from linkage.identify import NEVER
+from linkage.evidence import SCEPTIC, Weighed
+from linkage.identify import BEHAVIOURS, NEVER
 from linkage.model import HEAVY_USES, NEAR_PROMPT, WORKED_PROMPT
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
+
+BEHAVIOURS_AT = {name: at for at, name in enumerate(BEHAVIOURS)}
 
 DAY_US = 86_400_000_000
 
@@ -45,7 +47,11 @@ class Features:
         banned_all: share of all accounts banned or suspended.
         rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
         verified: share of members in the group's commonest verified organisation.
-        alike: mean bits of a member's likeness to the others (`evidence.likeness`).
+        alike: by behaviour (`identify.BEHAVIOURS`) mean bits of a member's likeness to the others.
+        place: by behaviour how far the members stand from the middle of all linked accounts' ranking, from -0.5 to 0.5,
+            as if there were two more members in the middle; NaN where nothing is known of any.
+        lives_all: how far it is known of all linked accounts how they live: 0 where there are no exchanges, 1 where at
+            least half have enough of them.
         exchanges, first, last: totals and times over the members.
     """
 
@@ -69,7 +75,9 @@ class Features:
     banned_all: float
     rhythm: Floats
     verified: Floats
-    alike: Floats
+    alike: dict[str, Floats]
+    place: dict[str, Floats]
+    lives_all: float
     exchanges: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -130,11 +138,26 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
         rhythm=mean(profiles.rhythm),
         verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
-        alike=mean(candidates.evidence.likeness),
+        alike={name: mean(candidates.evidence.alike[:, at]) for at, name in enumerate(BEHAVIOURS)},
+        place={name: _place(weighed.likeness.rank[inside, at], label, groups) for at, name in enumerate(BEHAVIOURS)},
+        lives_all=_known(weighed.likeness.rank),
         exchanges=np.bincount(label, profiles.exchanges[inside], minlength=groups).astype(np.int64),
         first=_extreme(np.minimum, profiles.first[inside], label, groups),
         last=_extreme(np.maximum, profiles.last[inside], label, groups),
     )
+
+
+def _known(rank: Floats) -> float:
+    linked = ~np.isnan(rank[:, BEHAVIOURS_AT["signed_up"]])
+    lives = ~np.isnan(rank[:, BEHAVIOURS_AT["volume"]])
+    return min(1.0, 2.0 * float(lives.sum()) / max(int((linked | lives).sum()), 1))
+
+
+def _place(rank: Floats, label: NDArray[np.int64], groups: int) -> Floats:
+    known = ~np.isnan(rank)
+    count = np.bincount(label[known], minlength=groups)
+    total = np.bincount(label[known], rank[known] - 0.5, minlength=groups)
+    return np.where(count > 0, total / (count + SCEPTIC), np.nan)
 
 
 def _kind_mask(weighed: Weighed, wanted: list[bool]) -> NDArray[np.bool_]:
