@@ -85,7 +85,7 @@ def mixed(c: Cohort) -> None:
 
 
 def hydra(c: Cohort) -> None:
-    """A pool of accounts behind proxies, cards and templates; customers' ordinary traffic flows through all of them."""
+    """Shares proxies, cards and templates; customers' traffic flows through all. Told by what is beside it."""
     recruit(c)
     stream = hands(c)
     scripts(c, stream, own=0.1)
@@ -102,7 +102,7 @@ def hydra(c: Cohort) -> None:
 
 
 def waves(c: Cohort) -> None:
-    """Members are banned together, and others sign up within days with some of the old cards, exits and templates."""
+    """Shares some cards, exits and templates with members banned days before. Told by the bans and who came after."""
     recruit(c)
     rng, days = c.rng, c.world.days
     number = c.each(rng.integers(2, 5, c.groups))
@@ -131,7 +131,7 @@ def waves(c: Cohort) -> None:
 
 
 def slow(c: Cohort) -> None:
-    """Shares cards, exits and templates, at a few exchanges a week, by accounts that signed up over a year."""
+    """Shares cards, exits and templates, at a few exchanges a week. Told by what they have in common all the time."""
     recruit(c)
     c.join(-400 * DAY, 10 * DAY)
     stream = hands(c, (4, 12), together=0.2)
@@ -141,7 +141,7 @@ def slow(c: Cohort) -> None:
 
 
 def camouflage(c: Cohort) -> None:
-    """Hides in what is popular: VPN exits, framework prompts, unknown devices. Told by the cards and templates left."""
+    """Shares what is popular: VPN exits, framework prompts, unknown devices. Told by few cards and templates."""
     recruit(c)
     stream = hands(c)
     vpn = c.world.vpns[c.rng.integers(0, len(c.world.vpns), c.groups)]

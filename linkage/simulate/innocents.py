@@ -20,6 +20,13 @@ def _company(c: Cohort, *, verified: bool) -> None:
     world, rng = c.world, c.rng
     egress = c.pools(world.net.static(rng, 2 * c.groups), np.full(c.groups, 2))
     c.at(c.each(egress), c.each(c.span(0.5, 9)) * c.some(c.each(rng.uniform(0.6, 1, c.groups))))
+    # Many come together: a company rolls it out on a day.
+    day = c.each(rng.uniform(-400, world.days * 0.7, c.groups)) * DAY
+    rollout = c.each(rng.random(c.groups) < 0.5) & c.some(0.7)
+    old = c.created
+    c.join(day, day + 6 * DAY)
+    c.created = np.where(rollout, c.created, old)
+    c.refit()
     by_company = c.some(c.each(rng.beta(2.5, 1, c.groups)))
     c.pay(c.each(c.new()), by_company)
     c.cards = np.where(by_company, c.cards * c.some(0.1), c.cards)
@@ -30,13 +37,6 @@ def _company(c: Cohort, *, verified: bool) -> None:
     c.org = np.where(c.some(0.95 if verified else 0.45), c.each(c.new()), 0).astype(np.uint64)
     c.verified[:] = verified
     c.zone = np.where(c.some(0.85), c.each(c.zone[np.cumsum(c.sizes) - c.sizes]), c.zone)
-    # Many come together: a company rolls it out on a day.
-    day = c.each(rng.uniform(-400, world.days * 0.7, c.groups)) * DAY
-    rollout = c.each(rng.random(c.groups) < 0.5) & c.some(0.7)
-    old = c.created
-    c.join(day, day + 6 * DAY)
-    c.created = np.where(rollout, c.created, old)
-    c.refit()
     # A script at night, on whoever set it up.
     c.daily.rhythm = np.where(c.some(0.08), rng.choice([ALWAYS, CLOCK], c.n), c.daily.rhythm)
     c.daily.count = c.daily.count + (c.some(0.25) * c.volume(25))
@@ -106,12 +106,12 @@ def relatives(c: Cohort) -> None:
 
 def friends(c: Cohort) -> None:
     """Shares the cost of a plan: one card, sometimes an address. Told by three to six people with own devices."""
+    start = c.each(c.rng.uniform(-200, c.world.days * 0.6, c.groups)) * DAY
+    c.join(start, start + c.each(c.span(0.1, 60)) * DAY)
     paid = c.some(0.9)
     c.pay(c.each(c.new()), paid)
     c.cards = np.where(paid, c.cards * c.some(0.2), c.cards)
     c.at(c.each(c.world.net.static(c.rng, c.groups)), c.each(c.rng.random(c.groups) < 0.4) * c.rng.gamma(1.5, 0.4, c.n))
-    start = c.each(c.rng.uniform(-200, c.world.days * 0.6, c.groups)) * DAY
-    c.join(start, start + c.each(c.span(0.1, 60)) * DAY)
 
 
 def own_accounts(c: Cohort) -> None:
@@ -136,10 +136,10 @@ def call_centre(c: Cohort) -> None:
     c.on(c.each(c.tokens(terminals)), c.each(c.span(2, 12)))
     c.at(c.each(world.net.static(rng, c.groups)), c.each(c.span(3, 12)))
     c.peak = rng.choice([10.0, 18.0, 2.0], c.n)
+    start = c.each(rng.uniform(-150, world.days * 0.6, c.groups)) * DAY
+    c.join(start, start + c.each(c.span(1, 30)) * DAY)
     billed = c.some(0.85)
     c.pay(c.each(c.new()), billed, "invoice")
     c.cards = np.where(billed, 0, c.cards)
-    start = c.each(rng.uniform(-150, world.days * 0.6, c.groups)) * DAY
-    c.join(start, start + c.each(c.span(1, 30)) * DAY)
     c.say(c.each(c.pools(world.templates.new(5 * c.groups), np.full(c.groups, 5))), c.each(c.span(1, 6)))
     c.daily.count = c.daily.count + c.volume(c.each(c.span(10, 50)), 0.5)

@@ -171,7 +171,7 @@ def _exchanges(cohort: Cohort, stream: Stream, at: Ints, number: int) -> None:
     again = rng.random(rows) < 0.06
     own = np.where(again, world.token(cohort.account[at], rng.integers(0, 4, rows), 30), exchange)
     seed = np.where(listed, mix(items, (rng.random(rows) * length).astype(np.int64)), own)
-    topic = np.where(listed, mix(items, 3), mix(cohort.topic[at], exchange % np.uint64(3)))
+    topic = np.where(listed, mix(items, 3), mix(cohort.topic[at], seed % np.uint64(3)))
     model = rng.random(rows)
     agent = np.array(AGENTS, dtype=object)[cohort.agent[at]]
     share, delay = stream.adopts

@@ -194,6 +194,7 @@ class Cohort:
     def refit(self) -> None:
         """Bring daily traffic between sign-up and ban, after these were changed."""
         self.created, self.banned = (np.asarray(times).astype(np.int64) for times in (self.created, self.banned))
+        self.banned = np.where(self.banned <= self.created, self.created + 3 * DAY, self.banned)
         self.daily.since, self.daily.until = np.maximum(self.created, 0), np.minimum(self.banned, self.world.end)
 
     def work(self, count: Any, **changes: Any) -> Stream:
