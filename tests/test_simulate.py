@@ -14,8 +14,8 @@ from linkage.networks import is_private
 from linkage.sample import FOLDER, copy_to
 from linkage.simulate import simulate
 from linkage.simulate.files import write_csv
-from linkage.simulate.generate import build
-from linkage.simulate.recipes import RECIPES
+from linkage.simulate.sample import build
+from linkage.simulate.sample.recipes import RECIPES
 
 
 def plain(path: Path) -> bytes:
@@ -115,7 +115,7 @@ def test_a_simulation_that_was_interrupted_can_be_made_again(tmp_path: Path, mon
     def interrupted(*given: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("linkage.simulate.generate.write_csv", interrupted)
+    monkeypatch.setattr("linkage.simulate.sample.generate.write_csv", interrupted)
     with pytest.raises(KeyboardInterrupt):
         simulate(tmp_path / "new", accounts=1_000)
     monkeypatch.undo()

@@ -1,27 +1,42 @@
 """Make a world and write it as an export."""
 
 import json
+import shutil
+import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, get_args
-
-import numpy as np
+from typing import Any, Final, Literal, get_args
 
 from linkage.errors import MachineError, UsageError, translate
 from linkage.model import TABLES
-from linkage.simulate.files import write_csv, write_parquet
-from linkage.simulate.people import live, pay, person, society
-from linkage.simulate.recipes import RECIPES
-from linkage.simulate.world import World
+from linkage.simulate import sample
+from linkage.simulate.mix import mix
+from linkage.simulate.parts import Parts
+from linkage.simulate.world import WORLDS_VERSION, World
 
-STANDARD: Final = 3_000
-"""Recipes state their sizes for a world of so many accounts."""
-
-LEAST: Final = 1_000
-_MARKER: Final = "world.json"
-
+WorldName = Literal["sample", "mix"]
+Prompts = Literal["raw", "fingerprint", "none"]
 Format = Literal["csv", "parquet"]
+
+
+@dataclass(frozen=True)
+class WorldKind:
+    """A world that can be made: how, its usual and least number of accounts, and its usual prompts."""
+
+    build: Callable[[World], None] | None
+    accounts: int
+    least: int = 1_000
+    prompts: Prompts = "raw"
+
+
+WORLDS: Final[dict[str, WorldKind]] = {
+    "sample": WorldKind(None, 3_000),
+    "mix": WorldKind(mix, 60_000, 3_000),
+}
+_MARKER: Final = "world.json"
 _SUFFIXES: Final = (".csv", ".csv.gz", ".parquet", ".csv.part")
+_TRUTHS: Final = ("truth", "structures")
 
 
 @dataclass(frozen=True)
@@ -38,52 +53,108 @@ class SimulationReport:
 def simulate(
     folder: Path,
     *,
-    accounts: int = STANDARD,
+    world: WorldName = "sample",
+    accounts: int | None = None,
     seed: int = 1,
     days: int = 45,
+    evasion: float = 0.0,
+    prompts: Prompts | None = None,
     compress: bool = True,
     format: Format = "csv",
 ) -> SimulationReport:
     """Write an export of an invented world into `folder`, the same bytes for the same arguments.
 
-    Writes the contract tables, `truth.csv` (account_id, ring) and `world.json` (what was planted, with its members).
+    Writes the contract tables, `truth.csv` (account_id, ring), `structures.csv` (account_id, structure, instance,
+    ring) and `world.json` (what was planted). The world `sample` has its members in `world.json` instead of structures.
 
     Args:
         folder: new, empty, or holding an earlier simulation, which is replaced.
-        accounts: about so many, at least 1,000; rings and look-alikes grow with it.
+        world: which one; see docs/simulate.md.
+        accounts: about so many for `sample`, exactly so many for others; by default what is usual for the world.
         seed: of everything.
         days: length of the traffic, at least 10.
+        evasion: from 0 to 1, how much rings hide; see docs/simulate.md. Not for `sample` and `noise`.
+        prompts: as raw text, as the provider's fingerprints, or none; by default what is usual for the world.
         compress: write `.csv.gz` instead of `.csv`; Parquet is always compressed.
-        format: of the contract tables; `truth.csv` is always CSV.
+        format: of the contract tables; `truth.csv` and `structures.csv` are always CSV.
 
     Raises:
         UsageError: an argument out of its range, or a folder that holds something else.
         MachineError: the folder cannot be written.
     """
-    if accounts < LEAST or days < 10 or seed < 0:
-        raise UsageError(f"A world has at least {LEAST:,} accounts, 10 days and a seed of 0 or more.")
-    if format not in get_args(Format):
-        raise UsageError(f"There is no format {format!r}.", f"Choose one: {', '.join(get_args(Format))}.")
+    suffix = ".parquet" if format == "parquet" else ".csv.gz" if compress else ".csv"
+    kind = WORLDS.get(world)
+    if kind is None:
+        raise UsageError(f"There is no world {world!r}.", f"Choose one: {', '.join(WORLDS)}.")
+    accounts, prompts = accounts or kind.accounts, prompts or kind.prompts
+    if accounts < kind.least or days < 10 or seed < 0:
+        raise UsageError(f"The world {world} has at least {kind.least:,} accounts, 10 days and a seed of 0 or more.")
+    for name, value, known in (("format", format, Format), ("prompts", prompts, Prompts)):
+        if value not in get_args(known):
+            raise UsageError(f"There is no {name} {value!r}.", f"Choose one: {', '.join(get_args(known))}.")
+    if not 0 <= evasion <= 1:
+        raise UsageError(f"Evasion is {evasion}, which is not from 0 to 1.")
+    if kind.build is None and (evasion or prompts != "raw"):
+        raise UsageError("The world sample has raw prompts and no evasion.", "Choose --world mix.")
     try:
         _check(folder)
-        world = build(accounts, seed, days)
-        return _write(world, folder, ".parquet" if format == "parquet" else ".csv.gz" if compress else ".csv")
-    except OSError as exc:
+        folder.mkdir(parents=True, exist_ok=True)
+        if kind.build is None:
+            return _sample(folder, suffix, accounts, seed, days)
+        facts = {"accounts": accounts, "seed": seed, "days": days, "evasion": evasion, "prompts": prompts}
+        return _stream(folder, suffix, world, facts)
+    except UsageError:
+        raise
+    except Exception as exc:
         raise translate(exc, f"writing {folder}") from None
 
 
-def build(accounts: int, seed: int, days: int = 45) -> World:
-    """The world itself, unwritten."""
-    world = World(np.random.default_rng(seed), days)
-    around = society(world, accounts)
-    scale = accounts / STANDARD
-    for planted in RECIPES:
-        planted.build(world, around, max(5, round(planted.size * scale)) if planted.grows else planted.size)
-    while len(world.truth) < accounts:
-        who = person(world, around)
-        pay(world, who)
-        live(world, who)
-    return world
+def _sample(folder: Path, suffix: str, accounts: int, seed: int, days: int) -> SimulationReport:
+    made = sample.build(accounts, seed, days)
+    # The marker comes first: a simulation that was interrupted can be made again in the same folder.
+    _mark(folder, {"groups": made.groups})
+    _clear(folder)
+    files, rows = sample.write(made, folder, suffix)
+    rings = sum(group["ring"] for group in made.groups)
+    return SimulationReport(folder, (*files, folder / _MARKER), rows, rings, len(made.groups) - rings)
+
+
+def _stream(folder: Path, suffix: str, name: str, facts: dict[str, Any]) -> SimulationReport:
+    build = WORLDS[name].build
+    assert build is not None
+    about = {"worlds_version": WORLDS_VERSION, "world": name, **facts}
+    _mark(folder, about)
+    _clear(folder)
+    with tempfile.TemporaryDirectory(prefix=".parts.", dir=folder) as private:
+        parts = Parts(Path(private))
+        try:
+            world = World(parts, **facts)
+            build(world)
+        finally:
+            parts.close()
+        files = []
+        for table in (*TABLES, *_TRUTHS):
+            path = folder / f"{table}{'.csv' if table in _TRUTHS else suffix}"
+            if parts.rows[table]:
+                parts.write(table, path, facts["prompts"])
+                files.append(path)
+    _mark(folder, {**about, "structures": world.counts, "rows": parts.rows})
+    rows = {table: parts.rows[table] for table in TABLES if parts.rows[table]}
+    rings = sum(tally["instances"] for tally in world.counts.values() if tally["ring"])
+    planted = sum(tally["instances"] for tally in world.counts.values())
+    return SimulationReport(folder, (*files, folder / _MARKER), rows, rings, planted - rings)
+
+
+def _mark(folder: Path, about: dict[str, Any]) -> None:
+    (folder / _MARKER).write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier simulation left, so that no two worlds lie in one folder."""
+    for stale in (*(f"{table}{suffix}" for table in TABLES for suffix in _SUFFIXES), "truth.csv", "structures.csv"):
+        (folder / stale).unlink(missing_ok=True)
+    for parts in folder.glob(".parts.*"):
+        shutil.rmtree(parts, ignore_errors=True)
 
 
 def _check(folder: Path) -> None:
@@ -98,34 +169,9 @@ def _check(folder: Path) -> None:
 def _is_ours(marker: Path) -> bool:
     # Any program may call a file world.json: only one that holds what we write says that the tables are ours too.
     try:
-        groups = json.loads(marker.read_text(encoding="utf-8"))["groups"]
-        return all({"name", "recipe", "ring", "accounts"} <= group.keys() for group in groups)
+        found = json.loads(marker.read_text(encoding="utf-8"))
+        if "worlds_version" in found:
+            return found["world"] in WORLDS and {"accounts", "seed", "days", "evasion", "prompts"} <= found.keys()
+        return all({"name", "recipe", "ring", "accounts"} <= group.keys() for group in found["groups"])
     except (FileNotFoundError, IsADirectoryError, ValueError, LookupError, TypeError, AttributeError):
         return False
-
-
-def _write(world: World, folder: Path, suffix: str) -> SimulationReport:
-    folder.mkdir(parents=True, exist_ok=True)
-    # The marker comes first: a simulation that was interrupted can be made again in the same folder.
-    (folder / _MARKER).write_text(json.dumps({"groups": world.groups}, indent=1) + "\n", encoding="utf-8")
-    files, rows = [], {}
-    for table, found in world.tables.items():
-        for stale in _SUFFIXES:
-            (folder / f"{table}{stale}").unlink(missing_ok=True)
-        # Shuffled, so that nothing can be read from the order; sorted first, so that the order is the seed's alone.
-        ordered = sorted(found, key=lambda row: json.dumps(row, default=str))
-        shuffled = (ordered[int(at)] for at in world.rng.permutation(len(ordered)))
-        columns = [column.name for column in TABLES[table] if any(column.name in row for row in ordered)]
-        path = folder / f"{table}{suffix}"
-        if suffix == ".parquet":
-            write_parquet(path, table, columns, shuffled)
-        else:
-            write_csv(path, columns, shuffled)
-        files.append(path)
-        rows[table] = len(ordered)
-    truth = ({"account_id": account, "ring": ring} for account, ring in sorted(world.truth.items()))
-    write_csv(folder / "truth.csv", ("account_id", "ring"), truth)
-    rings = sum(group["ring"] for group in world.groups)
-    return SimulationReport(
-        folder, (*files, folder / "truth.csv", folder / _MARKER), rows, rings, len(world.groups) - rings
-    )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from linkage.simulate.people import Person, Society, exchange, live, login, own_prompt, pay, person
-from linkage.simulate.world import START, World
+from linkage.simulate.sample.people import Person, Society, exchange, live, login, own_prompt, pay, person
+from linkage.simulate.sample.world import START, World
 
 Recipe = Callable[[World, Society, int], None]
 
