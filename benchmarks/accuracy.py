@@ -30,7 +30,7 @@ from benchmarks.accuracy_measures import best_features, hard, measured
 from benchmarks.accuracy_oracle import oracle
 from benchmarks.accuracy_report import filled, report
 from benchmarks.accuracy_tables import read
-from benchmarks.accuracy_worlds import World, make, parse, true_templates
+from benchmarks.accuracy_worlds import World, make, parse, same_exchanges, true_templates
 from linkage import results
 from linkage.detect import detect
 from linkage.evaluate import evaluate_case, read_truth
@@ -170,6 +170,8 @@ def _others(clock: _Clock, world: World, seed: int, accounts: int, export: Path,
     fraud = np.array([bool(truth.get(name)) for name in shared.names])
     best = best_features(features, fraud)[:SHOWN_FEATURES]
     templates = clock.run("true templates", lambda: true_templates(export.parent / "templates", world, accounts, seed))
+    if templates and not same_exchanges(export / "exchanges.parquet", templates):
+        raise SystemExit(f"{world}, seed {seed}: the world that tells the true templates holds other exchanges.")
     ceiling = clock.run("oracle", lambda: oracle(case, truth, templates))
     return {"methods": methods, "features": [asdict(feature) for feature in best], "oracle": ceiling}
 
