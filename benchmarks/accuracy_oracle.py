@@ -11,9 +11,9 @@ with m and u of each level counted on the truth: m is the share of true pairs at
 of all other pairs. Where the world tells, prompts count by the template that they were made from, whatever was
 reworded.
 
-Pairs above a threshold are joined, by connected components and by Leiden under CPM. The threshold and the algorithm
-are those of the best B-cubed. `judged` also knows which groups are rings: those most of whose members are in one true
-ring are kept, so that it measures linking alone.
+Pairs above a threshold are joined, by connected components and by Leiden under CPM. The threshold, the algorithm and
+its resolution are those of the best B-cubed. `judged` also knows which groups are rings: those most of whose members
+are in one true ring are kept, so that it measures linking alone.
 """
 
 from collections import Counter
@@ -36,11 +36,14 @@ KINDS = ("payment", "ip", "ip_net", "device", "user_agent", "email", "email_doma
 BUDGET = 10_000_000
 """Pairs of one kind that are formed at most: values are taken by their holders, the rarest first."""
 
-SHIFTS = (0, 2, 4, 6, 8, 12, 16, 20)
-"""Bits beyond even odds at which pairs are joined."""
+SHIFTS = (-4, -2, 0, 2, 4, 8, 12)
+"""Bits beyond even odds at which pairs are joined. A group can be sure where each of its pairs is not."""
 
-GAMMA = 1.0
-"""CPM's resolution, in bits a pair."""
+GAMMAS = (0.02, 0.1, 0.5, 2.0)
+"""CPM's resolutions, in bits a pair: of a ring most pairs share nothing, so that few bits must do."""
+
+MOST = 6_000_000
+"""CPM is left out where more pairs are joined: a group of so many is no ring."""
 
 USES = (2, 20)
 CLASSES = 24
@@ -190,9 +193,9 @@ def _shared(con: duckdb.DuckDBPyConnection, templates: Path | None) -> Shared:
 def _partitions(count: int, a: Ints, b: Ints, bits: Floats) -> list[tuple[str, Ints]]:
     graph = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
     found = [("components", connected_components(graph, directed=False)[1].astype(np.int64))]
-    if len(a):
+    if 0 < len(a) <= MOST:
         tied = Graph.from_edges(count, a.astype(np.int32), b.astype(np.int32), bits)
-        found.append(("CPM", leiden(tied, GAMMA)))
+        found += [(f"CPM, resolution {gamma:g}", leiden(tied, gamma)) for gamma in GAMMAS]
     return found
 
 
