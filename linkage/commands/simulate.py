@@ -11,7 +11,7 @@ from linkage.commands.common import PATH, note, output_options, print_json, tell
 if TYPE_CHECKING:
     from linkage.simulate.generate import Format, Prompts, WorldName
 
-WORLDS: Final = ("sample", "mix")
+WORLDS: Final = ("sample", "mix", "campaigns", "noise")
 """Those of `linkage.simulate`, written down here because help must not load it."""
 
 

@@ -11,11 +11,13 @@ from typing import Any, Final, Literal, get_args
 from linkage.errors import MachineError, UsageError, translate
 from linkage.model import TABLES
 from linkage.simulate import sample
+from linkage.simulate.campaigns import campaigns
 from linkage.simulate.mix import mix
+from linkage.simulate.noise import noise
 from linkage.simulate.parts import Parts
 from linkage.simulate.world import WORLDS_VERSION, World
 
-WorldName = Literal["sample", "mix"]
+WorldName = Literal["sample", "mix", "campaigns", "noise"]
 Prompts = Literal["raw", "fingerprint", "none"]
 Format = Literal["csv", "parquet"]
 
@@ -33,6 +35,8 @@ class WorldKind:
 WORLDS: Final[dict[str, WorldKind]] = {
     "sample": WorldKind(None, 3_000),
     "mix": WorldKind(mix, 60_000, 3_000),
+    "campaigns": WorldKind(campaigns, 1_000_000, 10_000, "fingerprint"),
+    "noise": WorldKind(noise, 5_000),
 }
 _MARKER: Final = "world.json"
 _SUFFIXES: Final = (".csv", ".csv.gz", ".parquet", ".csv.part")
@@ -94,6 +98,8 @@ def simulate(
             raise UsageError(f"There is no {name} {value!r}.", f"Choose one: {', '.join(get_args(known))}.")
     if not 0 <= evasion <= 1:
         raise UsageError(f"Evasion is {evasion}, which is not from 0 to 1.")
+    if world == "noise" and evasion:
+        raise UsageError("In the world noise nobody evades.", "Leave --evasion out.")
     if kind.build is None and (evasion or prompts != "raw"):
         raise UsageError("The world sample has raw prompts and no evasion.", "Choose --world mix.")
     try:

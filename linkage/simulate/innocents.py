@@ -95,3 +95,51 @@ def course(c: Cohort) -> None:
         since=np.maximum(start, c.created).astype(np.int64),
         until=np.minimum(start + weeks, world.end).astype(np.int64),
     )  # fmt: skip
+
+
+def relatives(c: Cohort) -> None:
+    """Shares a card across homes: a parent pays for grown children. Told by two to five people, years apart."""
+    paid = c.some(0.85)
+    c.pay(c.each(c.new()), paid)
+    c.cards = np.where(paid, c.cards * c.some(0.35), c.cards)
+
+
+def friends(c: Cohort) -> None:
+    """Shares the cost of a plan: one card, sometimes an address. Told by three to six people with own devices."""
+    paid = c.some(0.9)
+    c.pay(c.each(c.new()), paid)
+    c.cards = np.where(paid, c.cards * c.some(0.2), c.cards)
+    c.at(c.each(c.world.net.static(c.rng, c.groups)), c.each(c.rng.random(c.groups) < 0.4) * c.rng.gamma(1.5, 0.4, c.n))
+    start = c.each(c.rng.uniform(-200, c.world.days * 0.6, c.groups)) * DAY
+    c.join(start, start + c.each(c.span(0.1, 60)) * DAY)
+
+
+def own_accounts(c: Cohort) -> None:
+    """Shares a person: home, hours, topics, half the devices; each account has a card. Told by being two to four."""
+    c.like_home()
+    head = (np.cumsum(c.sizes) - c.sizes)[c.group]
+    c.topic, c.peak, c.agent = c.topic[head], c.peak[head], c.agent[head]
+    c.on(c.each(c.new()), c.each(c.span(0.2, 3)))
+    c.pay(c.each(c.new()), c.each(c.rng.random(c.groups) < 0.35))
+
+
+def coworking(c: Cohort) -> None:
+    """Shares the address of a café, a dormitory or a coworking space some of the time. Told by lives that differ."""
+    places = c.rng.integers(1, 4, c.groups)
+    c.at(c.each(c.pools(c.world.net.static(c.rng, int(places.sum())), places)), c.rng.gamma(1.2, 0.5, c.n))
+
+
+def call_centre(c: Cohort) -> None:
+    """Shares terminals, an address, an invoice and templates, by day and night. Told by shifts at one place for all."""
+    world, rng = c.world, c.rng
+    terminals = np.maximum(c.sizes // rng.integers(2, 4, c.groups), 1)
+    c.on(c.each(c.tokens(terminals)), c.each(c.span(2, 12)))
+    c.at(c.each(world.net.static(rng, c.groups)), c.each(c.span(3, 12)))
+    c.peak = rng.choice([10.0, 18.0, 2.0], c.n)
+    billed = c.some(0.85)
+    c.pay(c.each(c.new()), billed, "invoice")
+    c.cards = np.where(billed, 0, c.cards)
+    start = c.each(rng.uniform(-150, world.days * 0.6, c.groups)) * DAY
+    c.join(start, start + c.each(c.span(1, 30)) * DAY)
+    c.say(c.each(c.pools(world.templates.new(5 * c.groups), np.full(c.groups, 5))), c.each(c.span(1, 6)))
+    c.daily.count = c.daily.count + c.volume(c.each(c.span(10, 50)), 0.5)

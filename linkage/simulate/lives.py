@@ -1,7 +1,7 @@
 """Cohorts to rows: accounts, payments, logins and exchanges, in chunks of at most `parts.LIMIT` rows."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from linkage.simulate import prompts
 from linkage.simulate.hashing import Floats, Ints, Words, mix, unit
 from linkage.simulate.parts import LIMIT
-from linkage.simulate.people import AGENTS, AWAKE, CLOCK, HOME, TOGETHER, Cohort, Source, Stream
+from linkage.simulate.people import AGENTS, AWAKE, CLOCK, HOME, TOGETHER, Cohort, Source, Stream, evenly
 from linkage.simulate.world import DAY
 
 MODELS: Final = np.array(["small-3", "large-4", "large-4.1"], dtype=object)
@@ -182,27 +182,10 @@ def _exchanges(cohort: Cohort, stream: Stream, at: Ints, number: int) -> None:
         "account": cohort.account[at], "at": when, "exchange": exchange, "ip": ip, "device": device,
         "user_agent": agent, "model": MODELS[moved],
     }  # fmt: skip
-    columns |= _said(cohort, template, seed, topic, exchange, reworded)
+    columns |= world.say(template, seed, topic, exchange, reworded=reworded)
     for name, middle in (("input_tokens", 5.2), ("output_tokens", 5.9)):
         columns[name] = np.exp(rng.normal(middle, 0.9, rows)).astype(np.int64) + 3
     world.parts.add("exchanges", columns)
-
-
-def _said(cohort: Cohort, template: Ints, seed: Words, topic: Words, exchange: Words, reworded: bool) -> dict[str, Any]:
-    world, rows = cohort.world, len(seed)
-    if world.prompts == "none":
-        return {}
-    changed = np.zeros(rows, dtype=np.bool_)
-    if world.prompts == "fingerprint" and not reworded:
-        return {"fingerprint": prompts.fingerprints(template, seed, topic, changed, exchange)}
-    said, row, _ = world.templates.speak(template, seed, topic)
-    if reworded:
-        rng = np.random.default_rng([int(exchange[0]), world.seed])
-        said, replaced = prompts.reword(said, row, rows, world.evasion / 2, rng)
-        changed[row[replaced]] = True
-    if world.prompts == "fingerprint":
-        return {"fingerprint": prompts.fingerprints(template, seed, topic, changed, exchange)}
-    return {"prompt": prompts.text(said, row, rows)}
 
 
 def _evade(
@@ -214,8 +197,7 @@ def _evade(
     if not (cohort.ring and share):
         return False, when, ip, device
     rng = world.chance(cohort.name, cohort.first, "evasion", number, int(at[0]), len(at))
-    steps = np.floor((np.arange(len(at) + 1) + rng.random()) * share)
-    own = np.diff(steps) > 0
+    own = evenly(np.full(len(at), share), rng) > 0
     choice = rng.integers(0, 2, len(at))
     ip = np.where(own, cohort.hideouts()[at, choice], ip)
     device = np.where(own, world.token(cohort.account[at], choice, 50), device)

@@ -69,6 +69,7 @@ class Cohort:
     ring: bool
     streams: list[Stream] = field(default_factory=list)
     labels: list[tuple[str, Any, bool]] = field(default_factory=list)
+    after: list["Cohort"] = field(default_factory=list)
     _hideouts: Words | None = None
 
     def __post_init__(self) -> None:
@@ -120,11 +121,15 @@ class Cohort:
         ]
         framework = world.frameworks[rng.choice(60, n, p=world.framework_shares)].astype(np.uint64)
         uses = (rng.random(n) < 0.27) * rng.gamma(1.5, 0.7, n)
-        templates: list[Source] = [(np.full(n, FREE, dtype=np.uint64), np.ones(n), False), (framework, uses, False)]
+        free = np.full(n, FREE, dtype=np.uint64)
+        # Homework, riddles and what else people copy: the same words from few or many.
+        copies = (rng.random(n) < 0.45) * rng.gamma(1.0, 0.16, n)
+        templates: list[Source] = [(free, np.ones(n), False), (framework, uses, False), (free, copies, False)]
         none = (np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.int64))
+        copied = (np.broadcast_to(world.public, n), np.full(n, world.public_items))
         adopts = (rng.beta(0.7, 1.0, n), rng.exponential(9 * DAY, n).astype(np.int64))
         rhythm = np.where(rng.random(n) < 0.03, rng.choice([ALWAYS, CLOCK], n), AWAKE)
-        return Stream(count, places, devices, templates, [none, none], rhythm, since, until, adopts)
+        return Stream(count, places, devices, templates, [none, none, copied], rhythm, since, until, adopts)
 
     # What structures say of their groups.
 
@@ -213,36 +218,37 @@ class Cohort:
 
     def pay(self, card: Any, who: Flags, method: str = "card", *, shared: bool = False) -> None:
         """Payment methods for some accounts, added within days of signing up; `shared` ones are a ring's own."""
-        chosen = np.nonzero(who)[0]
-        card, added = np.asarray(card)[chosen], self.created[chosen] + self._soon(len(chosen))
-        account = self.account[chosen]
-        if shared and self.world.evasion:
-            account, card, added = self._evade(account, card, added)
-        end = np.minimum(self.banned.max(), self.world.end)
+        row, card = np.nonzero(who)[0], np.asarray(card)[who]
+        added = self.created[row] + self._soon(len(row))
+        if shared and self.world.evasion and self.ring:
+            row, card, added = self._evade(row, card, added)
         self.world.parts.add("payments", {
-            "account": account, "payment": card, "method": np.full(len(account), method).astype(object),
-            "added": np.minimum(added, end),
+            "account": self.account[row], "payment": card, "method": np.full(len(row), method).astype(object),
+            "added": np.minimum(added, np.minimum(self.banned[row], self.world.end)),
         })  # fmt: skip
 
     def _soon(self, count: int) -> Ints:
         return (300 + self.rng.exponential(0.4 * DAY, count)).astype(np.int64)
 
-    def _evade(self, account: Words, card: Words, added: Ints) -> tuple[Words, Words, Ints]:
-        """Own cards beside the shared ones, so that of all of these a share `evasion` is own.
+    def _evade(self, row: Ints, card: Words, added: Ints) -> tuple[Ints, Words, Ints]:
+        """Own cards beside the shared ones, so that of all of these a share `evasion` is own, ring by ring.
 
-        Of every shared card there are e / (1 - e) own ones, but at most 4: beyond, shared ones are given up instead.
+        For every shared card there are e / (1 - e) own ones, but at most 4: beyond, shared ones are given up instead.
         """
         share = self.world.evasion
         rng = self.world.chance(self.name, self.first, "own cards", len(card))
-        kept = min(1.0, 5 * (1 - share))
-        stays = rng.permutation(len(card)) < round(kept * len(card))
-        extra = round(len(card) * (kept * share / (1 - share) if share < 1 else 5))
-        row = rng.permutation(np.arange(extra) % max(len(card), 1))
-        own = self.world.token(account[row], np.arange(extra), 77)
+        kept = np.minimum(1.0, 5 * (1 - share))
+        stays = evenly(np.full(len(card), kept), rng)
+        again = evenly(np.full(len(card), kept * share / (1 - share) if share < 1 else 5.0), rng)
+        own = np.repeat(row, again)
+        cards = self.world.token(self.account[own], np.arange(len(own)), 77)
+        row, card = np.repeat(row, stays), np.repeat(card, stays)
+        later = np.repeat(added, again) + rng.integers(0, 5 * DAY, len(own))
         return (
-            np.concatenate([account[stays], account[row]]), np.concatenate([card[stays], own]),
-            np.concatenate([added[stays], added[row] + rng.integers(0, 5 * DAY, extra)]),
-        )  # fmt: skip
+            np.concatenate([row, own]),
+            np.concatenate([card, cards]),
+            np.concatenate([np.repeat(added, stays), later]),
+        )
 
     def hideouts(self) -> Words:
         """Two addresses for each account that no other account has: where evading members go."""
@@ -255,7 +261,8 @@ class Cohort:
         chosen = np.nonzero(who)[0]
         self.world.parts.add("identifiers", {
             "account": self.account[chosen], "kind": np.full(len(chosen), kind).astype(object),
-            "value": np.asarray(value)[chosen], "at": self.created[chosen] + self._soon(len(chosen)),
+            "value": np.asarray(value)[chosen],
+            "at": np.minimum(self.created[chosen] + self._soon(len(chosen)), self.banned[chosen]),
         })  # fmt: skip
 
     def link(self, source: Ints, target: Ints, kind: str) -> None:
@@ -271,6 +278,11 @@ class Cohort:
     def label(self, structure: str, who: Any, *, ring: bool | None = None) -> None:
         """Say that some accounts stand in a structure too, each group in an instance of its own."""
         self.labels.append((structure, who, self.ring if ring is None else ring))
+
+
+def evenly(shares: Floats, rng: np.random.Generator) -> Ints:
+    """Whole numbers whose sums over any stretch are those of the shares, to one."""
+    return np.diff(np.floor(np.concatenate([[0.0], np.cumsum(shares)]) + rng.random() * 0.999)).astype(np.int64)
 
 
 _ZONES: Final = np.array([10, 8, 17, 5, 12, 20, 7, 4, 9, 2, 4, 2]) / 100

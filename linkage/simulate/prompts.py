@@ -114,12 +114,8 @@ class Templates:
         self._words[at, : len(row)] = row
         self._places[at, : len(row)] = places
 
-    def speak(self, template: Ints, seed: Words, topic: Words) -> tuple[Ints, Ints, Flags]:
-        """The words of prompts, one array of each length.
-
-        Returns:
-            The words of all prompts one after the other, the row of each word, and whether it is fixed.
-        """
+    def speak(self, template: Ints, seed: Words, topic: Words) -> tuple[Ints, Ints]:
+        """The words of all prompts, one after the other, and the row of each word."""
         words = self._words[template]
         length = _lengths(template, seed)
         kept = (words >= 0) | ((words == _SLOT) & (self._places[template] < length[:, None]))
@@ -127,7 +123,7 @@ class Templates:
         said = words[row, column].astype(np.int64)
         open_ = said == _SLOT
         said[open_] = _content(seed[row[open_]], topic[row[open_]], column[open_])
-        return said, row, ~open_
+        return said, row
 
 
 def _lengths(template: Ints, seed: Words) -> Ints:

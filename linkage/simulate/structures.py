@@ -72,7 +72,8 @@ def build(world: World, structures: tuple[Structure, ...]) -> None:
     for structure in structures:
         for cohort in structure.cohorts(world):
             structure.build(cohort)
-            settle(cohort)
+            for made in (cohort, *cohort.after):
+                settle(made)
     _people(world)
 
 

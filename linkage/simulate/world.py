@@ -9,7 +9,7 @@ import numpy as np
 from linkage.simulate.addresses import Addresses
 from linkage.simulate.hashing import Floats, Ints, Words, mix, scramble, unit
 from linkage.simulate.parts import Parts
-from linkage.simulate.prompts import Templates
+from linkage.simulate.prompts import Templates, fingerprints, reword, text
 
 START: Final = datetime(2026, 1, 5)
 """The first day of traffic, a Monday. Times are whole seconds from here."""
@@ -111,7 +111,9 @@ class World:
         ])  # fmt: skip
         self.framework_shares = 1 / np.arange(1, 61) ** 1.1
         self.framework_shares /= self.framework_shares.sum()
-        self.benchmarks = self.new(10 + size // 20_000)
+        self.benchmarks = self.new(10 + size // 10_000)
+        self.harnesses = self.templates.new(len(self.benchmarks), fixed=(6, 30), slots=(1, 2))
+        self.public, self.public_items = self.new(1), max(500, size // 2)
 
     def chance(self, *name: Any) -> np.random.Generator:
         """A generator of its own for what the name says: what else the world holds does not change it."""
@@ -131,6 +133,27 @@ class World:
     def share(self, *of: Any) -> Floats:
         """As `token`, in [0, 1)."""
         return unit(self.token(*of))
+
+    def say(self, template: Ints, seed: Words, topic: Words, rows: Words, *, reworded: bool) -> dict[str, Any]:
+        """The prompt column of exchanges, as text or fingerprints, or none; `rows` are numbers that no other row has.
+
+        Args:
+            template, seed, topic, rows: one each an exchange.
+            reworded: replace half of `evasion` of the words.
+        """
+        changed = np.zeros(len(rows), dtype=np.bool_)
+        if self.prompts == "none":
+            return {}
+        if self.prompts == "fingerprint" and not reworded:
+            return {"fingerprint": fingerprints(template, seed, topic, changed, rows)}
+        said, row = self.templates.speak(template, seed, topic)
+        if reworded:
+            chance = np.random.default_rng([int(rows[0]), self.seed])
+            said, replaced = reword(said, row, len(rows), self.evasion / 2, chance)
+            changed[row[replaced]] = True
+        if self.prompts == "fingerprint":
+            return {"fingerprint": fingerprints(template, seed, topic, changed, rows)}
+        return {"prompt": text(said, row, len(rows))}
 
 
 PUBLIC_HOSTS: Final = (
