@@ -90,9 +90,9 @@ def measure(world: World, seed: int, accounts: int, folder: Path, former: dict[s
         former: what was measured before, or empty; parts whose code is the same are taken from it.
 
     Returns:
-        world, seed, accounts; truth (counts), hard, feature (the best one, or None), features (the best few),
-        calibration, structures (or None), methods (name to measures), oracle, seconds (by step), megabytes (at most),
-        and `parts`.
+        world, seed, accounts; truth (counts), hard (None where there is nothing to find), feature (the best one, or
+        None), features (the best few), calibration, structures (or None), methods (name to measures), oracle,
+        seconds (by step), megabytes (at most), and `parts`.
     """
     clock = _Clock()
     export, case = folder / "export", folder / "case.duckdb"
@@ -108,14 +108,14 @@ def measure(world: World, seed: int, accounts: int, folder: Path, former: dict[s
     best = others["features"][0] if others["features"] else None
     if best:
         methods["best single feature"] = {"precision": best["precision"], "recall": best["recall"]}
-    for name in ("linked", "judged"):
-        methods[f"oracle, {name}"] = others["oracle"][name]
+    if others["oracle"]:
+        methods |= {f"oracle, {name}": others["oracle"][name] for name in ("linked", "judged")}
     return {
         "world": str(world),
         "seed": seed,
         "accounts": accounts,
         "truth": tool["truth"],
-        "hard": hard(methods, best),
+        "hard": hard(methods, best) if tool["truth"]["true_rings"] else None,
         "feature": best,
         "features": others["features"],
         "calibration": tool["calibration"],
@@ -169,6 +169,8 @@ def _others(clock: _Clock, world: World, seed: int, accounts: int, export: Path,
         methods[name] = measured(truth, clock.run(name, partial(method, shared)))
     fraud = np.array([bool(truth.get(name)) for name in shared.names])
     best = best_features(features, fraud)[:SHOWN_FEATURES]
+    if not fraud.any():
+        return {"methods": methods, "features": [], "oracle": None}
     templates = clock.run("true templates", lambda: true_templates(export.parent / "templates", world, accounts, seed))
     if templates and not same_exchanges(export / "exchanges.parquet", templates):
         raise SystemExit(f"{world}, seed {seed}: the world that tells the true templates holds other exchanges.")

@@ -7,6 +7,8 @@ from benchmarks.accuracy_measures import FEATURE_GATE, GATE, MEASURES, RECALL
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 
+_HARD = {True: "yes", False: "**no**", None: "–"}
+
 Result = Mapping[str, Any]
 """What `accuracy.measure` gives for one world and seed."""
 
@@ -47,7 +49,8 @@ def report(results: Sequence[Result]) -> str:
 def _methods(worlds: Mapping[str, list[Result]]) -> str:
     rows = []
     for world, found in worlds.items():
-        hard = f"{sum(result['hard'] for result in found)} of {len(found)}"
+        told = [result["hard"] for result in found if result["hard"] is not None]
+        hard = f"{sum(told)} of {len(told)}" if told else "–"
         for name in found[0]["methods"]:
             cells = [_spread([result["methods"][name].get(key) for result in found]) for key, _ in MEASURES]
             rows.append([world, f"**{name}**" if name == "linkage" else name, *cells, hard])
@@ -63,7 +66,7 @@ def _gate(results: Sequence[Result]) -> str:
             [
                 result["world"], str(result["seed"]), f"{result['truth']['fraudulent']:,}",
                 f"{result['truth']['true_rings']:,}",
-                *(_number(result["methods"][name]["f1"]) for name in GATE), best, "yes" if result["hard"] else "**no**",
+                *(_number(result["methods"][name]["f1"]) for name in GATE), best, _HARD[result["hard"]],
             ]
         )  # fmt: skip
     headings = [f"{name}, account F1 ≤ {most:.2f}" for name, most in GATE.items()]

@@ -21,7 +21,7 @@ from benchmarks.accuracy_baselines import baselines, capped_components, naive_lo
 from benchmarks.accuracy_fraudar import densest, fraudar
 from benchmarks.accuracy_measures import b_cubed_of_fraud, best_features, hard
 from benchmarks.accuracy_oracle import oracle, rings_of, weigh
-from benchmarks.accuracy_report import BEGIN, END, filled
+from benchmarks.accuracy_report import BEGIN, END, filled, report
 from benchmarks.accuracy_tables import Shared, pairs, projected, read
 from benchmarks.accuracy_worlds import make, parse, same_exchanges, true_templates
 from linkage import store
@@ -275,6 +275,31 @@ def test_the_true_templates_are_those_of_the_same_exchanges(tmp_path: Path) -> N
     con.close()
     assert crowds
     assert crowds[0] > 0
+
+
+def test_tables_show_the_mean_over_seeds_and_name_the_worst() -> None:
+    def result(seed: int, f1: float, hit: int) -> dict[str, Any]:
+        tactic = {"structure": "chain", "rings": 2, "rings_found": 1, "accounts": 8, "flagged": 4, "recall": 0.5,
+                  "ring_recall": 0.5}  # fmt: skip
+        home = {"structure": "household", "instances": 5, "accounts": 20, "flagged": hit, "share": hit / 20,
+                "instances_hit": hit, "instances_half": 0}  # fmt: skip
+        methods = {name: {"f1": f1, "false_first": seed} for name in ("linkage", "naive Louvain", "capped components")}
+        return {
+            "world": "mix", "seed": seed, "accounts": 3000, "hard": f1 < 0.25, "feature": None, "calibration": 0.1,
+            "truth": {"fraudulent": 8, "true_rings": 2}, "methods": methods,
+            "structures": {"tactics": [tactic], "innocent": [home, {**home, "structure": "campus", "flagged": 0}]},
+        }  # fmt: skip
+
+    noise = {**result(1, 0.0, 0), "world": "noise", "hard": None, "structures": None, "calibration": None}
+    noise["truth"] = {"fraudulent": 0, "true_rings": 0}
+    lines = report([result(1, 0.2, 1), result(2, 0.3, 4), noise]).splitlines()
+    (row,) = [line for line in lines if line.startswith("| mix | **linkage**")]
+    assert "| 0.250 (0.200–0.300) |" in row
+    assert row.endswith("| 1.5 (1–2) | 1 of 2 |")
+    assert any(line.endswith("| 0.300 | 0.300 | – | **no** |") for line in lines)
+    assert any(line.startswith("| noise | 1 | 0 | 0 |") and line.endswith("| – |") for line in lines)
+    assert any("chain: 0.500 of accounts found | household: 0.1250 of accounts flagged" in line for line in lines)
+    assert "| household | 10 | 5 | 0 | 40 | 5 | 0.1250 |" in lines
 
 
 def test_a_world_from_end_to_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
