@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from linkage import store
-from linkage.simulate import prompts, simulate
+from linkage.simulate import simulate
+from linkage.simulate.world import World as Building
 
 _OPTIONS = {"evasion": float, "days": int, "prompts": str}
 
@@ -81,16 +80,16 @@ def same_exchanges(one: Path, other: Path) -> bool:
         con.close()
 
 
-def _as_said(said: Any, row: Any, rows: int, share: float, rng: Any) -> tuple[Any, Any]:
-    del row, rows, share, rng
-    return said, np.zeros(len(said), np.bool_)
-
-
 @contextmanager
 def _no_word_replaced() -> Iterator[None]:
-    before = prompts.reword
-    prompts.reword = _as_said
+    before = Building.say
+
+    def plainly(self: Building, template: Any, seed: Any, topic: Any, rows: Any, *, reworded: bool) -> dict[str, Any]:
+        del reworded
+        return before(self, template, seed, topic, rows, reworded=False)
+
+    Building.say = plainly  # type: ignore[method-assign]
     try:
         yield
     finally:
-        prompts.reword = before
+        Building.say = before  # type: ignore[method-assign]
