@@ -1,11 +1,12 @@
 # make demo    run the main job on a sample export
 # make test    everything that must hold: ruff, mypy, pytest
+# make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 DEMO := demo
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs sample bench pictures clean
+.PHONY: help demo test lint docs sample bench accuracy pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -56,6 +57,14 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/prompts.py
+
+WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
+SEEDS := 101,102,103
+ACCOUNTS := 60000
+accuracy: .venv/made-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph
+	$(BIN)/python -m benchmarks.accuracy --worlds $(WORLDS) --seeds $(SEEDS) --accounts $(ACCOUNTS) \
+		--work accuracy --out docs/accuracy.md
 
 clean:
 	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache

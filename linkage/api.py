@@ -122,9 +122,9 @@ class Case:
         frame.attrs.update({"account_id": account, "prompted": answer.prompted, "verdict": answer.verdict})
         return frame
 
-    def evaluate(self, truth: AnyPath) -> evaluation.Evaluation:
-        """Compare the rings with a `truth.csv`."""
-        return evaluation.evaluate_case(self.path, Path(truth))
+    def evaluate(self, truth: AnyPath, structures: AnyPath | None = None) -> evaluation.Evaluation:
+        """Compare the rings with a `truth.csv`, and by tactic and innocent structure with a `structures.csv`."""
+        return evaluation.evaluate_case(self.path, Path(truth), Path(structures) if structures is not None else None)
 
     def export(self, folder: AnyPath, format: exporting.Format = "csv") -> exporting.ExportReport:
         """Write rings, members and evidence into a folder."""

@@ -4,16 +4,17 @@ Flagged accounts are the members of rings whose status is open, watch or confirm
 `docs/evaluate.md`. A value that is not defined (a precision of nothing) is None.
 """
 
-import csv
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from linkage import results, store
-from linkage.errors import InputError, NotFoundError, translate
+from linkage.calibration import Calibration, calibrate
+from linkage.errors import InputError
 from linkage.model import FLAGGED
+from linkage.structures import Line, Structures, by_structure, read_columns, read_structures
 
 FIRST: Final = 20
 """Innocent rings are counted among the first so many."""
@@ -52,6 +53,8 @@ class Evaluation:
         account_average_precision: of the accounts in the order of their rings' ranks; who was never flagged earns
             nothing.
         innocent_first: rings among the first 20 most of whose members are innocent.
+        calibration: how far the scores of all judged groups are from the truth; None where no case was looked at.
+        structures: what was found of each fraud tactic and hit of each innocent structure; None where not given.
     """
 
     accounts: int
@@ -69,72 +72,64 @@ class Evaluation:
     innocent_first: int
     account_average_precision: float | None
     absent: int | None = None
+    calibration: Calibration | None = None
+    structures: Structures | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {"schema": "linkage.evaluation/1", **asdict(self)}
 
 
-def evaluate_case(case: Path, truth: Path) -> Evaluation:
+def evaluate_case(case: Path, truth: Path, structures: Path | None = None) -> Evaluation:
     """Compare the newest run of the case with the truth.
 
     Args:
         case: the case file.
         truth: CSV with the columns `account_id` and `ring` (empty for an innocent account).
+        structures: CSV with the columns `account_id`, `structure`, `instance` and `ring`; see `read_structures`.
 
     Raises:
         NotFoundError: no such file, or no run yet.
-        InputError: the truth lacks a column, or says two things of one account.
+        InputError: a file lacks a column, says two things of one account, or the two contradict each other.
     """
-    listed = results.listed(case)
-    members: dict[str, list[str]] = {ring.ring_id: [] for ring in listed.rings if ring.status in FLAGGED}
-    for member in listed.members:
-        if member.ring_id in members:
-            members[member.ring_id].append(member.account_id)
+    known = read_truth(truth)
+    lines = read_structures(structures) if structures else None
+    judged = results.judged(case)
     with store.reading(case) as con:
         held = {row[0] for row in con.execute(_ACCOUNTS).fetchall()}
-    known = read_truth(truth)
-    return replace(evaluate(known, list(members.values())), absent=len(known.keys() - held))
+    found = evaluate(
+        known, [accounts for ring, accounts in judged if ring.listed and ring.status in FLAGGED], structures=lines
+    )
+    scored = [(ring.score, accounts) for ring, accounts in judged if ring.status != "explained"]
+    return replace(found, absent=len(known.keys() - held), calibration=calibrate(known, scored))
 
 
 def read_truth(path: Path) -> dict[str, str]:
     """The ring of each account, "" for an innocent one; see `evaluate_case`."""
-    if not path.is_file():
-        raise NotFoundError(f"There is no file {path}.")
     found: dict[str, str] = {}
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = {name.strip().lower(): name for name in reader.fieldnames or () if name}
-            if not {"account_id", "ring"} <= set(names):
-                raise InputError(f"{path} lacks the columns account_id and ring.", "Write them in its first line.")
-            for row in reader:
-                account = (row[names["account_id"]] or "").strip()
-                ring = (row[names["ring"]] or "").strip()
-                if not account:
-                    raise InputError(f"{path}, line {reader.line_num}: account_id is missing.")
-                if found.setdefault(account, ring) != ring:
-                    raise InputError(f"{path}, line {reader.line_num}: account {account} is in two rings.")
-    except UnicodeDecodeError:
-        raise InputError(f"{path} is no UTF-8 text.", "Export it as UTF-8.") from None
-    except csv.Error as exc:
-        raise InputError(f"{path} is no CSV file: {exc}.") from None
-    except OSError as exc:
-        raise translate(exc, f"reading {path}") from None
+    for line, (account, ring) in read_columns(path, ("account_id", "ring")):
+        if not account:
+            raise InputError(f"{path}, line {line}: account_id is missing.")
+        if found.setdefault(account, ring) != ring:
+            raise InputError(f"{path}, line {line}: account {account} is in two rings.")
     if not found:
         raise InputError(f"{path} names no accounts.")
     return found
 
 
-def evaluate(truth: Mapping[str, str], rings: Sequence[Iterable[str]]) -> Evaluation:
+def evaluate(
+    truth: Mapping[str, str], rings: Sequence[Iterable[str]], *, structures: Sequence[Line] | None = None
+) -> Evaluation:
     """Compare rings with the truth.
 
     Args:
         truth: the true ring of each account, "" for an innocent one.
         rings: the accounts of each flagged ring, the first-ranked first; an account is in one ring at most.
+        structures: what each account belongs to; see `read_structures`.
 
     Raises:
-        InputError: an account is in two rings, or a ring has no accounts: the measures mean nothing then.
+        InputError: an account is in two rings, or a ring has no accounts: the measures mean nothing then. Or the
+            structures contradict the truth.
     """
     found = [sorted(set(ring)) for ring in rings]
     flagged = {account for ring in found for account in ring}
@@ -144,6 +139,7 @@ def evaluate(truth: Mapping[str, str], rings: Sequence[Iterable[str]]) -> Evalua
     true_size = Counter(ring for ring in truth.values() if ring)
     # Members by true ring, for each ring; "" are the innocent.
     inside = [Counter(truth.get(account, "") for account in ring) for ring in found]
+    matches = _best_jaccard(found, inside, true_size)
     hits = len(flagged & fraudulent)
     return Evaluation(
         accounts=len(truth),
@@ -155,13 +151,14 @@ def evaluate(truth: Mapping[str, str], rings: Sequence[Iterable[str]]) -> Evalua
         account=_triple(hits, len(flagged), len(fraudulent)),
         pairwise=_pairwise(found, inside, true_size),
         b_cubed=_b_cubed(found, inside, true_size, truth),
-        ring_recall_50=_ring_recall(found, inside, true_size, 0.5),
-        ring_recall_80=_ring_recall(found, inside, true_size, 0.8),
+        ring_recall_50=_ring_recall(matches, 0.5),
+        ring_recall_80=_ring_recall(matches, 0.8),
         average_precision=_average_precision(found, inside),
         innocent_first=sum(
             2 * counts[""] > len(ring) for ring, counts in list(zip(found, inside, strict=True))[:FIRST]
         ),
         account_average_precision=_account_average_precision(found, inside, len(fraudulent)),
+        structures=by_structure(structures, truth, flagged, matches) if structures is not None else None,
     )
 
 
@@ -205,15 +202,18 @@ def _b_cubed(
     return Triple(p, r, 2 * p * r / (p + r))
 
 
-def _ring_recall(
-    found: list[list[str]], inside: list[Counter[str]], true_size: Counter[str], least: float
-) -> float | None:
-    best: dict[str, float] = defaultdict(float)
+def _best_jaccard(found: list[list[str]], inside: list[Counter[str]], true_size: Counter[str]) -> dict[str, float]:
+    """For each true ring the Jaccard index of the found ring that matches it best."""
+    best = dict.fromkeys(true_size, 0.0)
     for ring, counts in zip(found, inside, strict=True):
         for true, common in counts.items():
             if true:
                 best[true] = max(best[true], common / (len(ring) + true_size[true] - common))
-    return sum(value >= least for value in best.values()) / len(true_size) if true_size else None
+    return best
+
+
+def _ring_recall(matches: Mapping[str, float], least: float) -> float | None:
+    return sum(value >= least for value in matches.values()) / len(matches) if matches else None
 
 
 def _average_precision(found: list[list[str]], inside: list[Counter[str]]) -> float | None:

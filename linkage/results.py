@@ -170,6 +170,22 @@ def listed(case: Path) -> Listed:
         return Listed(tuple(_rings(con)), tuple(_members(con)), tuple(_evidence(con)))
 
 
+def judged(case: Path) -> list[tuple[RingRow, list[str]]]:
+    """All judged groups by rank, listed or not, each with its accounts, read at one moment.
+
+    Raises:
+        NotFoundError: the case has no run yet.
+    """
+    with store.reading(case) as con:
+        _must_have_run(con, case)
+        accounts: dict[str, list[str]] = {}
+        for ring_id, account in con.execute(
+            "SELECT ring_id, account_id FROM members ORDER BY ring_id, account_id"
+        ).fetchall():
+            accounts.setdefault(ring_id, []).append(account)
+        return [(row, accounts[row.ring_id]) for row in _rings(con, unlisted=True)]
+
+
 def ring(case: Path, name: str) -> Ring:
     """One ring with its members, evidence and bystanders.
 

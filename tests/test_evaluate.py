@@ -1,17 +1,22 @@
 """Measures against hand-worked cases and independent implementations."""
 
+import json
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 from sklearn.metrics.cluster import pair_confusion_matrix
 
+from linkage.calibration import calibrate
+from linkage.commands import cli
 from linkage.errors import InputError, NotFoundError
 from linkage.evaluate import Evaluation, evaluate, evaluate_case, read_truth
+from linkage.structures import Innocent, Line, Tactic, read_structures
 
 worlds = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=14)
 
@@ -185,3 +190,89 @@ def test_the_sample_is_found_well(sample_case: Path) -> None:
     assert found.account.recall is not None
     assert found.account.recall >= 0.85
     assert found.innocent_first <= 1
+
+
+def test_structures_worked_by_hand() -> None:
+    truth = {"a": "x", "b": "x", "c": "y", "d": "y", "e": "z", "f": "", "g": "", "h": "", "i": "", "j": ""}
+    lines = [
+        Line("a", "chain", "x", True), Line("b", "chain", "x", True), Line("e", "chain", "z", True),
+        Line("c", "star", "y", True), Line("d", "star", "y", True),
+        Line("f", "campus", "campus-1", False), Line("g", "campus", "campus-1", False),
+        # A ring that hides on a campus is no innocent there, nor in the count of the background.
+        Line("a", "campus", "campus-1", False),
+        Line("h", "campus", "campus-2", False), Line("h", "household", "home-1", False),
+    ]  # fmt: skip
+    found = evaluate(truth, [["a", "b", "f"], ["c", "i"]], structures=lines).structures
+    assert found
+    assert found.tactics == (
+        Tactic("chain", 2, 1, 3, 2, 2 / 3, 1 / 2),
+        # Of y, c alone was found: 1 / 3.
+        Tactic("star", 1, 0, 2, 1, 1 / 2, 0.0),
+    )
+    assert found.innocent == (
+        Innocent("campus", 2, 3, 1, 1 / 3, 1, 1),
+        Innocent("household", 1, 1, 0, 0.0, 0, 0),
+        Innocent("background", 0, 2, 1, 1 / 2, 0, 0),
+    )
+    with pytest.raises(InputError, match="innocent by the truth"):
+        evaluate(truth, [], structures=[Line("f", "chain", "x", True)])
+
+
+def test_structure_files(tmp_path: Path) -> None:
+    path = tmp_path / "structures.csv"
+    path.write_text("account_id,structure,instance,ring\na,chain,x,True\na,campus,c1,0\n")
+    assert read_structures(path) == [Line("a", "chain", "x", True), Line("a", "campus", "c1", False)]
+    head = "account_id,structure,instance,ring\n"
+    for content, message in (
+        ("account_id,structure\n", "lacks the columns account_id, structure, instance and ring"),
+        (head + "a,chain,,true\n", "line 2: account_id, structure or instance is missing"),
+        (head + "a,chain,x,yes\n", "line 2: ring is 'yes'"),
+        (head + "a,chain,x,true\nb,star,x,true\n", "line 3: instance x is of two structures"),
+        (head + "a,chain,x,true\nb,chain,x,false\n", "line 3: instance x is of two structures"),
+    ):
+        path.write_text(content)
+        with pytest.raises(InputError, match=message):
+            read_structures(path)
+    with pytest.raises(NotFoundError):
+        read_structures(tmp_path / "missing.csv")
+
+
+def test_calibration_worked_by_hand() -> None:
+    truth = {"a": "x", "b": "x", "c": "x", "d": "y", "e": ""}
+    # Half of a group is enough; two quarters of two rings are not. 1 stands in the last bin.
+    found = calibrate(truth, [(1.0, ["a", "e"]), (0.95, ["e"]), (0.2, ["a", "d", "e", "z", "y"]), (0.25, ["b", "c"])])
+    assert [(bin.groups, bin.true) for bin in found.bins] == [(0, 0), (0, 0), (2, 1), *[(0, 0)] * 6, (2, 1)]
+    assert (found.bins[2].score, found.bins[9].score) == pytest.approx((0.225, 0.975))
+    assert found.error == pytest.approx((2 * abs(0.225 - 0.5) + 2 * abs(0.975 - 0.5)) / 4)
+    assert calibrate(truth, []).error is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30))
+def test_calibration_is_that_of_plain_numpy(groups: list[tuple[float, bool]]) -> None:
+    found = calibrate({"a": "x", "b": ""}, [(score, ["a"] if true else ["b"]) for score, true in groups])
+    score, true = np.array([score for score, _ in groups]), np.array([true for _, true in groups], float)
+    bins = np.minimum((score * 10).astype(int), 9)
+    error = sum((bins == at).mean() * abs(score[bins == at].mean() - true[bins == at].mean()) for at in np.unique(bins))
+    assert found.error == pytest.approx(error)
+    assert 0 <= error <= 1
+
+
+def test_the_command_shows_structures_and_calibration(sample_case: Path, tmp_path: Path) -> None:
+    from linkage.sample import FOLDER
+
+    truth = read_truth(FOLDER / "truth.csv")
+    rows = [f"{account},{ring.rstrip('0123456789') or 'none'},i-{ring},{bool(ring)}" for account, ring in truth.items()]
+    path = tmp_path / "structures.csv"
+    path.write_text("account_id,structure,instance,ring\n" + "\n".join(rows))
+    arguments = ["evaluate", str(FOLDER / "truth.csv"), "--case", str(sample_case), "--structures", str(path)]
+    shown = CliRunner().invoke(cli, [*arguments, "--calibration"])
+    assert shown.exit_code == 0
+    for heading in ("Expected calibration error", "mean score", "fraud tactic", "innocent structure", "background"):
+        assert heading in shown.output
+    document = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).output)
+    assert document["schema"] == "linkage.evaluation/1"
+    tactics = document["structures"]["tactics"]
+    assert sum(row["flagged"] for row in tactics) == round(document["account"]["recall"] * document["fraudulent"])
+    assert sum(row["accounts"] for row in tactics) == document["fraudulent"]
+    assert sum(bin["groups"] for bin in document["calibration"]["bins"]) == document["calibration"]["groups"] > 0
+    assert 0 <= document["calibration"]["error"] <= 1

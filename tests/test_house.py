@@ -125,6 +125,8 @@ MAY_NOT_KNOW = {
     "linkage.simulate": ("linkage.ingest", "linkage.identify", "linkage.evidence", "linkage.rings", "linkage.detect"),
     "linkage.server": ("linkage.store", "linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results"),
     "linkage.evaluate": ("linkage.ingest", "linkage.detect", "linkage.rings"),
+    "linkage.structures": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.store", "linkage.results"),
+    "linkage.calibration": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.store", "linkage.results"),
     "linkage.decisions": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
     "linkage.graph": ("linkage.evidence", "linkage.rings", "linkage.candidates", "linkage.detect", "linkage.record"),
 }
