@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from linkage import store
-from linkage.identify import NEVER, Sightings
+from linkage.identify import BEHAVIOURS, NEVER, Sightings
 
 Row = Mapping[str, Any]
 
@@ -67,4 +67,5 @@ def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None
         accounts=len(names),
         ceiling=np.full(len(shared), np.inf),
         rivals=np.zeros(len(shared), np.int64),
+        behaviour=np.full((len(names), len(BEHAVIOURS)), np.nan),
     )
