@@ -4,10 +4,10 @@ Members and the values that tie them make a bipartite graph; a tie is worth what
 
 1. A value is a bridge if some members are tied to the others through it alone: an articulation point (Hopcroft and
    Tarjan 1973, doi:10.1145/362248.362272). The weakest bridge is the one that splits off most members.
-2. If none splits off two members or a quarter of them, no single value holds the ring together. Then the tree of
-   the strongest ties (a maximum spanning tree) is cut at its weakest edges in turn, `CUTS` of them, each with two members or
-   more on either side; of these cuts the weakest is that which the fewest bits cross. It is what comes apart first when
-   ties are believed from the strongest to the weakest, and no proof that there is no weaker cut.
+2. If none splits off two members or a quarter of them, no single value holds the ring together. Then the tree of the
+   strongest ties (a maximum spanning tree) is cut at its weakest edges in turn, `CUTS` of them, each with two members
+   or more on either side; of these cuts the weakest is that which the fewest bits cross. It is what comes apart first
+   when ties are believed from the strongest to the weakest, and no proof that there is no weaker cut.
 
 Both are linear in the ties, but for sorting them. Ties that are worth nothing to a member do not count.
 """
