@@ -17,6 +17,8 @@ from linkage import results
 from linkage import templates as prompt_templates
 from linkage.graph import PublishReport, publish, required
 from linkage.graph.pull import PullReport, pull
+from linkage.ring_why import KindRow, ring_why
+from linkage.summary import paragraph
 from linkage.why import Tie, Why
 from linkage.why import why as why_two
 
@@ -80,6 +82,20 @@ class Case:
     def bystanders(self, ring: str) -> pd.DataFrame:
         """Accounts that touch a ring without being members; columns of `results.BystanderRow`."""
         return _frame(results.BystanderRow, results.ring(self.path, ring).bystanders)
+
+    def kinds(self, ring: str) -> pd.DataFrame:
+        """What each kind brings to a ring, and what it would be without; columns of `ring_why.KindRow`.
+
+        `frame.attrs` holds the rest of the answer: prior, strongest, factors, bridge, verdict and summary.
+        """
+        answer = ring_why(self.path, ring)
+        frame = _frame(KindRow, answer.kinds)
+        frame.attrs.update({name: value for name, value in asdict(answer).items() if name not in ("found", "kinds")})
+        return frame
+
+    def summary(self, ring: str) -> str:
+        """A ring in one paragraph of at most 120 words, for a ticket."""
+        return paragraph(ring_why(self.path, ring).summary)
 
     def hubs(self) -> pd.DataFrame:
         """The ledger of damped identifiers; columns of `results.HubRow`."""

@@ -17,7 +17,10 @@ from linkage.rings import Judged
 BYSTANDERS: Final = 50
 """At most so many bystanders are kept for each ring."""
 
-_TABLES: Final = ("rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed")
+_TABLES: Final = (
+    "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
+    "ring_strongest",
+)  # fmt: skip
 
 _STAGE: Final = """
 CREATE TABLE out_rings AS SELECT ring_id, rank, score, NULL::DOUBLE AS q_value, status, listed, accounts, exchanges,
@@ -68,6 +71,13 @@ ORDER BY h.identifier, i.account;
 
 CREATE TABLE out_followed AS SELECT i.account_id, f.prompt, f.template FROM followed f JOIN ids i USING (account)
 ORDER BY i.account, f.prompt;
+
+CREATE TABLE out_ring_kinds AS SELECT ring_id, kind, "values", bits, members, score_without, members_without
+FROM in_kinds;
+
+CREATE TABLE out_ring_strongest AS
+SELECT x.ring_id, h.kind, h.value, h.label, x.bits, x.members, x.score_without, x.members_without
+FROM in_strongest x JOIN shared h USING (identifier) ORDER BY x.ring_id;
 """
 
 
@@ -123,6 +133,8 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("members", judged.members),
         ("evidence", judged.evidence),
         ("owners", judged.owners),
+        ("kinds", judged.kinds),
+        ("strongest", judged.strongest),
         ("hubs", ledger_columns),
         ("weights", weights),
     ):

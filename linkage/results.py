@@ -197,20 +197,25 @@ def ring(case: Path, name: str) -> Ring:
         NotFoundError: no such ring, several, or no run yet.
     """
     with store.reading(case) as con:
-        _must_have_run(con, case)
-        found = _find(con, name)
-        ring_id = found.ring_id
-        members = con.execute(
-            "SELECT * FROM members WHERE ring_id = ? ORDER BY confidence DESC, bits DESC, account_id", [ring_id]
-        ).fetchall()
-        evidence = con.execute(
-            "SELECT * FROM evidence WHERE ring_id = ? ORDER BY bits DESC, kind, value", [ring_id]
-        ).fetchall()
-        near = con.execute(
-            "SELECT * FROM bystanders WHERE ring_id = ? ORDER BY reason LIKE 'shares%', bits DESC, account_id",
-            [ring_id],
-        ).fetchall()
-        decided = decisions.of_ring(con, ring_id)
+        return ring_in(con, case, name)
+
+
+def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
+    """`ring`, from a case that is open already: who reads more of it reads it at the same moment."""
+    _must_have_run(con, case)
+    found = _find(con, name)
+    ring_id = found.ring_id
+    members = con.execute(
+        "SELECT * FROM members WHERE ring_id = ? ORDER BY confidence DESC, bits DESC, account_id", [ring_id]
+    ).fetchall()
+    evidence = con.execute(
+        "SELECT * FROM evidence WHERE ring_id = ? ORDER BY bits DESC, kind, value", [ring_id]
+    ).fetchall()
+    near = con.execute(
+        "SELECT * FROM bystanders WHERE ring_id = ? ORDER BY reason LIKE 'shares%', bits DESC, account_id",
+        [ring_id],
+    ).fetchall()
+    decided = decisions.of_ring(con, ring_id)
     return Ring(
         found,
         tuple(MemberRow(*row) for row in members),

@@ -21,7 +21,7 @@ import duckdb
 from linkage import __version__
 from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 WAIT_SECONDS: Final = 10.0
 
 _OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
@@ -63,6 +63,16 @@ _PROMPT_COLUMN: Final = """
 ALTER TABLE exchanges ADD COLUMN prompt UBIGINT;
 ALTER TABLE shared ADD COLUMN trust VARCHAR;
 INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
+"""
+
+_RING_KINDS: Final = """
+-- What each kind of evidence brings to a ring, and what the ring would be without it (linkage/rings/without.py). Over a
+-- ring's kinds the bits add up to its own plus the prior.
+CREATE TABLE ring_kinds (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, "values" BIGINT NOT NULL,
+    bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
+-- The same of the value that brings a ring most.
+CREATE TABLE ring_strongest (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
 """
 
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
@@ -143,6 +153,7 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
+    3: _RING_KINDS,
 }
 
 
@@ -182,7 +193,7 @@ def create(path: Path) -> None:
         con = connect(fresh)
         try:
             con.execute(SCHEMA)
-            con.execute(_DECISIONS + _PROMPTS)
+            con.execute(_DECISIONS + _PROMPTS + _RING_KINDS)
             facts = {
                 "schema_version": str(SCHEMA_VERSION),
                 "case_id": secrets.token_hex(8),

@@ -74,7 +74,7 @@ def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
             "SELECT 'VIEW', view_name FROM duckdb_views() WHERE view_name IN ('template_aliases', 'exchange_templates')"
         ).fetchall():
             con.execute(f"DROP {what} {name}")
-        for name in PROMPT_TABLES:
+        for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest"):
             con.execute(f"DROP TABLE {name}")
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt")
         con.execute("ALTER TABLE shared DROP COLUMN trust")

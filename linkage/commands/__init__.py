@@ -18,7 +18,7 @@ COMMANDS: Final = {
     "rejects": "List or export the rows that were set aside.",
     "detect": "Find rings of accounts by what they share.",
     "rings": "Show the rings, the first to look at first.",
-    "ring": "Show one ring: members, evidence, bystanders, doubts.",
+    "ring": "Show one ring: why and why not, members, evidence, bystanders.",
     "why": "Show what ties two accounts.",
     "template": "Show who sends a template of prompts, how often and when.",
     "templates": "List the templates that accounts share or one follows.",

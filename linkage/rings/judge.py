@@ -20,6 +20,7 @@ from linkage.rings.identity import ring_ids
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
 from linkage.rings.score import Scores
+from linkage.rings.without import kinds_left_out, strongest_left_out
 
 Columns = dict[str, NDArray[Any]]
 
@@ -33,12 +34,15 @@ class Judged:
         members: ring_id, account, tier, confidence, bits.
         evidence: ring_id, identifier, accounts, outsiders, bits.
         owners: ring_id, account: possible victims, who are no members.
+        kinds, strongest: ring_id, and what `without` says of each kind and of the strongest value.
     """
 
     rings: Columns
     members: Columns
     evidence: Columns
     owners: Columns
+    kinds: Columns
+    strongest: Columns
 
 
 def judge(
@@ -65,6 +69,9 @@ def judge(
     groups = _members_by_group(candidates.labels)
     ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
     owner_accounts = np.flatnonzero(victims >= 0)
+    kinds, strongest = (
+        left_out(weighed, assessed, people, evidence) for left_out in (kinds_left_out, strongest_left_out)
+    )
     return Judged(
         rings=_rings(weighed, features, scores, evidence, ids, people, candidates.labels),
         members=_members(weighed, candidates, ids),
@@ -72,6 +79,8 @@ def judge(
         owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
         if len(ids)
         else {"ring_id": ids, "account": np.zeros(0, np.int32)},
+        kinds={"ring_id": ids[kinds.pop("group")], **kinds},
+        strongest={"ring_id": ids[strongest.pop("group")], **strongest},
     )
 
 

@@ -1,0 +1,168 @@
+"""Why a ring was put forward, and why not: the waterfall by kind, the weakest bridge, what would change the verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+
+from linkage import results, store
+from linkage.bridge import Bridge, Held, weakest_bridge
+from linkage.factors import Step, against, score_of, steps
+from linkage.model import LISTED_SCORE, kind_of
+from linkage.output import score as shown
+from linkage.results import Ring, RingRow
+from linkage.summary import People, Sentence, summary
+
+
+@dataclass(frozen=True)
+class KindRow:
+    """What a kind brings to a ring, and what the ring would be without it (`rings.without`).
+
+    Attributes:
+        kind: as the contract names it.
+        values: how many values of it `evidence` lists.
+        bits: what it brings to an average member.
+        members: who have a value that brings them bits.
+        score_without: the score of the same members without this kind.
+        members_without: those that would still be tied.
+    """
+
+    ring_id: str
+    kind: str
+    values: int
+    bits: float
+    members: int
+    score_without: float
+    members_without: int
+
+
+@dataclass(frozen=True)
+class StrongestRow:
+    """The value that brings a ring most, and what the ring would be without it; as in `KindRow`."""
+
+    ring_id: str
+    kind: str
+    value: str
+    label: str | None
+    bits: float
+    members: int
+    score_without: float
+    members_without: int
+
+
+@dataclass(frozen=True)
+class RingWhy:
+    """The answer.
+
+    Attributes:
+        found: the ring with its members, evidence and bystanders.
+        kinds: the waterfall by kind, the most bits first; empty for a run of an older version.
+        prior: bits that two strangers need. The bits of `kinds` less the prior are the ring's mean net bits.
+        strongest: its strongest value.
+        factors: the waterfall of the score.
+        bridge: its weakest bridge.
+        verdict: what would change the verdict, in words.
+        summary: sentences for a ticket.
+    """
+
+    found: Ring
+    kinds: tuple[KindRow, ...]
+    prior: float
+    strongest: StrongestRow | None
+    factors: tuple[Step, ...]
+    bridge: Bridge | None
+    verdict: str
+    summary: tuple[Sentence, ...]
+
+
+_TIES = """
+SELECT s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits
+FROM members m JOIN sightings s USING (account_id) JOIN evidence e USING (ring_id, kind, value)
+    JOIN shared h USING (kind, value)
+WHERE m.ring_id = ? AND (s.bits > 0 OR h.bits <= 0)
+"""
+
+_PEOPLE = """
+SELECT count(*) FILTER (banned_at IS NOT NULL OR lower(status) IN ('banned', 'suspended')),
+    quantile_disc(created_at, 0.1), quantile_disc(created_at, 0.9)
+FROM accounts WHERE account_id IN (SELECT account_id FROM members WHERE ring_id = ?)
+"""
+
+
+def ring_why(case: Path, name: str) -> RingWhy:
+    """Why and why not of one ring of the newest run.
+
+    Args:
+        case: the case file.
+        name: as in `results.ring`.
+
+    Raises:
+        NotFoundError: no such ring, several, or no run yet.
+    """
+    with store.reading(case) as con:
+        found = results.ring_in(con, case, name)
+        ring = found.ring
+        rows = con.execute("SELECT * FROM ring_kinds WHERE ring_id = ? ORDER BY bits DESC, kind", [ring.ring_id])
+        kinds = tuple(KindRow(*row) for row in rows.fetchall())
+        strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
+        ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
+        people = _people(con, ring.ring_id)
+    return RingWhy(
+        found=found,
+        kinds=kinds,
+        prior=round(sum(row.bits for row in kinds) - ring.bits, 4) if kinds else 0.0,
+        strongest=StrongestRow(*strongest) if strongest else None,
+        factors=steps(ring.factors),
+        bridge=weakest_bridge(ties, ring.accounts),
+        verdict=verdict(ring, kinds),
+        summary=tuple(summary(found, people)),
+    )
+
+
+def _people(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
+    row = con.execute(_PEOPLE, [ring_id]).fetchone()
+    banned, early, late = row or (0, None, None)
+    first: datetime | None = early
+    return People(int(banned), first, late)
+
+
+def verdict(ring: RingRow, kinds: Sequence[KindRow]) -> str:
+    """What decides that a ring is listed, or that it is not; "" where the run has kept nothing of it."""
+    if ring.score >= LISTED_SCORE and ring.listed:
+        return _listed(kinds)
+    if ring.score >= LISTED_SCORE:
+        chance = "" if ring.q_value is None else f": chance makes groups as strong (q-value {ring.q_value:.2f})"
+        return f"Its score reaches the line of {LISTED_SCORE:.2f}, but it is not listed{chance}."
+    return _not_listed(ring.factors, listed=ring.listed)
+
+
+def _listed(kinds: Sequence[KindRow]) -> str:
+    if not kinds:
+        return ""
+    deciding = [row for row in kinds if row.score_without < LISTED_SCORE]
+    deciding.sort(key=lambda row: (row.score_without, row.kind))
+    if not deciding:
+        least = min(row.score_without for row in kinds)
+        return f"No single kind decides: its score is at least {shown(least)} without any one of them."
+    parts = [f"without {kind_of(row.kind).plural} (score {shown(row.score_without)})" for row in deciding]
+    return f"It would not be listed {' or '.join(parts)}."
+
+
+def _not_listed(factors: Mapping[str, float], *, listed: bool) -> str:
+    first = f"Its score is below the line of {LISTED_SCORE:.2f}"
+    reasons, total = against(factors), sum(factors.values())
+    alone = [step for step in reasons if score_of(total - step.bits) >= LISTED_SCORE]
+    if alone:
+        without = {step.name: shown(score_of(total - step.bits)) for step in alone}
+        parts = [f"{step.words} ({step.bits:+.1f} bits; {without[step.name]} without it)" for step in alone]
+        if len(parts) == 1:
+            return f"{first} for one reason: {parts[0]}."
+        return f"{first}. It would reach it without any one of these: {'; '.join(parts)}."
+    linked = score_of(total - sum(step.bits for step in reasons))
+    if linked >= LISTED_SCORE:
+        parts = [f"{step.words} ({step.bits:+.1f} bits)" for step in reasons]
+        return f"{first} for several reasons together: {'; '.join(parts)}. Without them it would be {shown(linked)}."
+    what = "listed as explained" if listed else "not listed"
+    return f"{first}, so that it is {what}: even without all that speaks against it, it would be {shown(linked)}."

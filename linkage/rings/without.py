@@ -1,0 +1,148 @@
+"""What would change the verdict: each group judged again without one kind of evidence, and without its strongest value.
+
+The members stay the same. What is left out is worth nothing to them and counts as unshared, so that it brings neither
+bits nor coordination; without `prompt` the exports say nothing of prompts at all. What the rest is worth does not
+change, but where a kind was hidden behind a stronger one of its family (`ip_net` behind `ip`), it counts in its place.
+
+Groups do not touch each other's evidence, so each pass leaves out another kind of every group at once: the first of
+each, then the second of each. There are as many passes as the group of most kinds has kinds, not as there are kinds.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.evidence import Weighed, group_evidence
+from linkage.model import public_kind
+from linkage.rings.assess import Assessed
+from linkage.rings.features import measure
+from linkage.rings.profile import Profiles
+from linkage.rings.score import score
+
+Columns = dict[str, NDArray[Any]]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Poorer:
+    """One entry a group, judged without a part of its evidence.
+
+    Attributes:
+        score: float64[groups], 0 to 1, rounded as `score.Scores` is.
+        tied: int64[groups], members that what is left still ties: their net bits are above 0.
+    """
+
+    score: NDArray[np.float64]
+    tied: Ints
+
+
+def without(
+    weighed: Weighed, assessed: Assessed, people: Profiles, left_out: NDArray[np.bool_], *, mute: Ints
+) -> Poorer:
+    """Judge all groups again without some sightings.
+
+    Args:
+        weighed, assessed, people: as `assess` had them.
+        left_out: bool[S], sightings that count for nothing.
+        mute: int64[…], the groups of whose prompts nothing is to be known.
+    """
+    labels, groups = assessed.candidates.labels, len(assessed.features.size)
+    poorer = replace(weighed, habit=np.where(left_out, 0.0, weighed.habit))
+    for name in ("by_identifier", "account_order", "by_account"):
+        # They depend on who was seen with what, not on what it is worth: sorting them again would be most of the work.
+        vars(poorer)[name] = getattr(weighed, name)
+    evidence = group_evidence(poorer, labels)
+    evidence = replace(evidence, holders=np.where(left_out, np.int32(0), evidence.holders))
+    # How accounts behave is not what they share: the ranks of all accounts need no second look.
+    silent = np.isin(labels, mute)
+    known = replace(people, prompts=np.where(silent, 0, people.prompts), behaviours=np.full((len(labels), 1), np.nan))
+    features = measure(poorer, replace(assessed.candidates, evidence=evidence), known)
+    scores = score(replace(features, alike=assessed.features.alike))
+    tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=groups).astype(np.int64)
+    return Poorer(scores.score, tied)
+
+
+def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
+    """What each kind brings to each group, and what the group would be without it.
+
+    Args:
+        weighed, assessed, people: as `assess` had them.
+        evidence: `group` and `identifier` of the values that the case keeps.
+
+    Returns:
+        group, kind (as the contract names it), values (of `evidence`), bits (for an average member), members (with a
+        value that brings them bits), score_without, members_without. One row a group and kind that brings bits or
+        changes the verdict, by group, the most bits first. Over a group's kinds the bits add up to its mean net bits
+        plus the prior.
+    """
+    s, labels, groups = weighed.sightings, assessed.candidates.labels, len(assessed.features.size)
+    names = sorted({public_kind(name) for name in s.kinds})
+    width = max(len(names), 1)
+    code = np.array([names.index(public_kind(name)) for name in s.kinds], dtype=np.int64)
+    kind = code[s.kind[s.identifier]] if len(code) else np.zeros(0, np.int64)
+    label = labels[s.account]
+    shared = np.flatnonzero((label >= 0) & (assessed.candidates.evidence.holders > 1))
+    cells, inverse = np.unique(label[shared] * width + kind[shared], return_inverse=True)
+    group, own = cells // width, cells % width
+    credit = assessed.candidates.evidence.credit[shared]
+    bits = np.bincount(inverse, credit, minlength=len(cells)) / np.maximum(assessed.features.size[group], 1)
+    bringing = np.unique(inverse[credit > 0] * np.int64(max(s.accounts, 1)) + s.account[shared][credit > 0])
+    members = np.bincount(bringing // max(s.accounts, 1), minlength=len(cells))
+    listed = evidence["group"] * width + code[s.kind[evidence["identifier"]]] if len(code) else cells
+    values = np.bincount(np.searchsorted(cells, listed), minlength=len(cells))
+    order = np.lexsort((own, -bits, group))
+    place = np.arange(len(order)) - np.searchsorted(group[order], group[order])
+    score_without, tied = np.zeros(len(cells)), np.zeros(len(cells), np.int64)
+    prompt = names.index("prompt") if "prompt" in names else -1
+    for turn in range(int(place.max(initial=-1)) + 1):
+        now = order[place == turn]
+        left = np.full(groups, -1, np.int64)
+        left[group[now]] = own[now]
+        out = (label >= 0) & (left[label] == kind)
+        poorer = without(
+            weighed, assessed, people, out, mute=np.flatnonzero(left == prompt) if prompt >= 0 else now[:0]
+        )
+        score_without[now], tied[now] = poorer.score[group[now]], poorer.tied[group[now]]
+    before = np.bincount(labels[(labels >= 0) & (assessed.candidates.evidence.net > 0)], minlength=groups)
+    matters = (bits > 0) | (score_without != assessed.scores.score[group]) | (tied != before[group])
+    kept = order[matters[order]]
+    return {
+        "group": group[kept],
+        "kind": np.array([names[at] for at in own[kept]], dtype=object),
+        "values": values[kept].astype(np.int64),
+        "bits": np.round(bits[kept], 6),
+        "members": members[kept].astype(np.int64),
+        "score_without": score_without[kept],
+        "members_without": tied[kept],
+    }
+
+
+def strongest_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
+    """The value that brings each group most, and what the group would be without it.
+
+    Args:
+        weighed, assessed, people: as `assess` had them.
+        evidence: group, identifier, accounts and bits of the values that the case keeps.
+
+    Returns:
+        group, identifier, bits, members, score_without, members_without. One row a group that has evidence.
+    """
+    s, groups = weighed.sightings, len(assessed.features.size)
+    order = np.lexsort((evidence["identifier"], -evidence["bits"], evidence["group"]))
+    group, first = np.unique(evidence["group"][order], return_index=True)
+    best = order[first]
+    left = np.full(groups + 1, -1, np.int64)
+    left[group] = evidence["identifier"][best]
+    # Accounts of no group have the label -1, which is the last entry.
+    out = left[assessed.candidates.labels[s.account]] == s.identifier
+    poorer = without(weighed, assessed, people, out, mute=group[:0])
+    return {
+        "group": group,
+        "identifier": evidence["identifier"][best].astype(np.int32),
+        "bits": evidence["bits"][best],
+        "members": evidence["accounts"][best],
+        "score_without": poorer.score[group],
+        "members_without": poorer.tied[group],
+    }
