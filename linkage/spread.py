@@ -8,15 +8,17 @@ replaced by the evidence of `linkage.evidence.groups`, taken towards the seeds, 
 1. The seeds weigh 1 and are the first group. Its size s is the sum of its weights.
 2. Account a, value v that d accounts share, n the weight of those in the group that have it, a itself left out:
 
-       fact(v) = habit * log2(m_k * n / (d - 1) * N / s)            at least 0
+       fact(v) = habit * (log2(m_k * n / (d - 1) * N / s) - looks)   at least 0
        net(a)  = sum over families of the strongest kind's saturated facts  -  log2(N / (PARTNERS + s))
 
    or, where that is more, by values that link two accounts by themselves, b being the one of greatest weight:
 
-       fact(v) = min(habit, weight_b * habit_b) * log2(m_k * N / d)  if above the prior
+       fact(v) = min(habit, weight_b * habit_b) * (log2(m_k * N / d) - looks)  if above the prior
        net(a)  = the same sum  -  log2(N / PARTNERS)
 
-   Facts that anyone can fake at no cost count at most as much as the others.
+   Looks are LOOKS * log2(M), M being how many values of the kind the account lives on (`breadth`): who uses a thousand
+   addresses of a proxy provider meets other customers of it. Facts that anyone can fake at no cost count at most as
+   much as the others.
 
    Nobody is surer than those who speak for it: the posterior p = 1 / (1 + 2**-net) is multiplied by the mean weight of
    the surest holder of each value that counts, each value counting by its bits.
@@ -48,6 +50,10 @@ OWNER_DAYS: Final = 7
 
 OWNER_BITS: Final = 4.0
 """What that speaks against an account that nothing else ties."""
+
+LOOKS: Final = 0.5
+"""An account with M values of a kind has had more chances to share one: each is worth so many times log2(M) bits less.
+1 would be Bonferroni's correction, as if the values were independent; those of one pool are not. A judgement."""
 
 FAR: Final = 2**15
 """Stands for the hops of an account that nothing ties."""
@@ -96,6 +102,7 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
         np.full(values, FAR, np.int32),
     )
     walk = (weighed.by_account, weighed.account_order)
+    looks = breadth(weighed) * LOOKS
     owner, early = np.zeros(s.accounts, np.bool_), held_first(weighed)
     weight[seeds], hops[seeds] = 1.0, 0
     settled = weight > 0
@@ -114,6 +121,7 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
             len(weighed.families),
             weight,
             float(weight.sum()),
+            looks,
             settled,
             *group,
             weighed.population,
@@ -134,6 +142,23 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
             break
         weight[joined] = posterior[joined]
     return Spread(net - OWNER_BITS * owner, hops, credit, weight, owner)
+
+
+def breadth(weighed: Weighed) -> NDArray[np.float64]:
+    """How many values of a sighting's kind its account lives on: log2 of the perplexity of its counts.
+
+    Returns:
+        float64[S], bits; 0 where the account has one value of the kind.
+    """
+    s = weighed.sightings
+    of = s.account.astype(np.int64) * max(len(s.kinds), 1) + s.kind[s.identifier]
+    size = s.accounts * max(len(s.kinds), 1)
+    count = s.count.astype(np.float64)
+    total = np.bincount(of, count, minlength=size)[of]
+    share = count / total
+    entropy = np.bincount(of, -share * np.log2(share), minlength=size)
+    found: NDArray[np.float64] = entropy[of]
+    return found
 
 
 def held_first(weighed: Weighed) -> NDArray[np.bool_]:
@@ -188,7 +213,7 @@ def _join(by_account, order, identifier, habit, joined, weight, hops, mass, best
 @kernel
 def _score(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, weight, size,
-    settled, mass, best, holder, second, runner, near, population, partners, net, hops, credit,
+    looks, settled, mass, best, holder, second, runner, near, population, partners, net, hops, credit,
 ):  # fmt: skip
     worth, facts = np.zeros((2, len(family))), np.zeros((2, len(family)))
     hard_kind, soft_kind = np.full((2, families), -1), np.full((2, families), -1)
@@ -219,12 +244,12 @@ def _score(  # type: ignore[no-untyped-def]
             n = mass[i] - weight[a] * habit[here]
             if n > 1e-9:
                 d = by_identifier[i + 1] - by_identifier[i]
-                fact = habit[here] * (reliability[i] + np.log2(n / (d - 1)) + scale)
+                fact = habit[here] * (reliability[i] + np.log2(n / (d - 1)) + scale - looks[here])
                 if fact > 0.0:
                     facts[0, k] += fact
                     greatest[0] = max(greatest[0], fact)
                 other = second[i] if holder[i] == a else best[i]
-                fact = min(habit[here], other) * (reliability[i] + np.log2(population / d))
+                fact = min(habit[here], other) * (reliability[i] + np.log2(population / d) - looks[here])
                 if fact > pair_prior:
                     facts[1, k] += fact
                     greatest[1] = max(greatest[1], fact)
@@ -269,11 +294,11 @@ def _score(  # type: ignore[no-untyped-def]
             d = by_identifier[i + 1] - by_identifier[i]
             if way == 1:
                 other = second[i] if holder[i] == a else best[i]
-                fact = min(habit[here], other) * (reliability[i] + np.log2(population / d))
+                fact = min(habit[here], other) * (reliability[i] + np.log2(population / d) - looks[here])
                 if fact <= pair_prior:
                     continue
             else:
-                fact = habit[here] * (reliability[i] + np.log2(n / (d - 1)) + scale)
+                fact = habit[here] * (reliability[i] + np.log2(n / (d - 1)) + scale - looks[here])
                 if fact <= 0.0:
                     continue
             part = 0.0

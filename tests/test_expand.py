@@ -19,7 +19,7 @@ from linkage.evidence import weigh
 from linkage.expand import OWNER, Expansion, expand, seeds_of
 from linkage.results import rings
 from linkage.seeds import read_accounts
-from linkage.spread import FAR, spread
+from linkage.spread import FAR, breadth, spread
 from tests.cases import make_case, sightings
 
 START = datetime(2026, 2, 1)
@@ -230,6 +230,16 @@ def test_neither_file_nor_ring_is_told(ring_case: Path, tmp_path: Path) -> None:
     for name in ("a\0b", "x" * 5000, ""):
         with pytest.raises((NotFoundError, InputError)):
             seeds_of(ring_case, name)
+
+
+def test_who_lives_on_many_values_is_less_tied_by_one_of_them() -> None:
+    few = [("a", "ip", "1"), ("b", "ip", "1")]
+    many = [*few, *((name, "ip", f"x{n}") for n in range(15) for name in ("b", f"other{n}"))]
+    assert breadth(weigh(sightings(few))).tolist() == [0.0, 0.0]
+    assert breadth(weigh(sightings(many))).max() == pytest.approx(4.0)
+    one, sixteen = (spread(weigh(sightings(rows)), np.array([0])) for rows in (few, many))
+    # Half of log2(16) bits. Account 1 is b in both: the names are sorted.
+    assert one.net[1] - sixteen.net[1] == pytest.approx(2.0, abs=1e-6)
 
 
 # Lists of accounts.
