@@ -1,6 +1,6 @@
 """The Python API: the answers of the commands as pandas DataFrames."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from os import PathLike
@@ -11,6 +11,7 @@ import pandas as pd
 
 from linkage import detect as detection
 from linkage import evaluate as evaluation
+from linkage import expand as expanding
 from linkage import export as exporting
 from linkage import ingest as ingesting
 from linkage import results
@@ -113,6 +114,25 @@ class Case:
         answer: Why = why_two(self.path, a, b)
         frame = _frame(Tie, answer.ties)
         frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "ties"})
+        return frame
+
+    def expand(self, start: AnyPath | Iterable[str], **options: Any) -> pd.DataFrame:
+        """Who is tied to accounts that are known to be bad, by rank; columns of `expand.Tied`.
+
+        `frame.attrs` holds the rest of the answer: seeds, unknown, untied, ring_id, found.
+
+        Args:
+            start: account ids; or, as one text or path, a file of them or a ring's id or rank.
+            options: `kinds`, `hops`, `least`, `limit` as in `expand.expand`.
+        """
+        ring_id = None
+        if isinstance(start, (str, PathLike)):
+            seeds, ring_id = expanding.seeds_of(self.path, str(start))
+        else:
+            seeds = [str(account) for account in start]
+        answer = expanding.expand(self.path, seeds, ring_id=ring_id, **options)
+        frame = _frame(expanding.Tied, answer.accounts)
+        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "accounts"})
         return frame
 
     def template(self, name: str) -> pd.DataFrame:

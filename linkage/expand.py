@@ -1,0 +1,377 @@
+"""Expand: given accounts that are known to be bad, who else is tied to them, ranked, with the evidence.
+
+The scores are those of `linkage.spread`. All is read from what the newest run left in the case; nothing is written.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage import results, store
+from linkage.errors import NotFoundError, UsageError
+from linkage.evidence import Weighed
+from linkage.identify import NEVER, Sightings
+from linkage.seeds import read_accounts
+from linkage.spread import ROUNDS, Spread, probability, spread
+
+LEAST: Final = 0.05
+"""Accounts of a lower score are not listed: a hub would list its thousands."""
+
+SHOWN: Final = 5
+"""So many shared values are kept for each account, the strongest first."""
+
+OWNER: Final = "had the payment method before everybody else: may be its owner"
+
+_Names = dict[int, tuple[str, str, str | None]]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A value that ties an account.
+
+    Attributes:
+        kind, value, label: the identifier; label is readable where the value is a hash.
+        seeds: seeds that have it; 0 if it ties the account to others that are tied.
+        others: accounts that have it beside the seeds and this account.
+        bits: what it adds to this account's evidence.
+    """
+
+    kind: str
+    value: str
+    label: str | None
+    seeds: int
+    others: int
+    bits: float
+
+
+@dataclass(frozen=True)
+class Tied:
+    """An account that is tied to the seeds.
+
+    Attributes:
+        rank: 1 is the surest.
+        account_id: the account.
+        score: 0 to 1, the model's posterior that the hand behind the seeds runs it too; it orders, and is no measured
+            rate.
+        bits: evidence beyond the prior; score is 1 / (1 + 2 ** -bits).
+        hops: 1 where it shares a counted value with a seed, 2 where it shares one with such an account, …
+        ring_id: the ring of the newest run that it is in, listed or not, or None.
+        status: as the export says, or None.
+        banned_at: when it was banned, or None.
+        banned: its status is `banned`, or it has a time of ban.
+        doubt: what speaks against it, or "".
+        shared: the values that tie it, the strongest first, at most `SHOWN`.
+        path: account, identifier, account, … from it to the nearest seed; empty where it is tied directly.
+    """
+
+    rank: int
+    account_id: str
+    score: float
+    bits: float
+    hops: int
+    ring_id: str | None
+    status: str | None
+    banned_at: datetime | None
+    banned: bool
+    doubt: str
+    shared: tuple[Shared, ...]
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The answer.
+
+    Attributes:
+        seeds: accounts to start from that the case knows.
+        unknown: those that it does not know, sorted.
+        untied: seeds that share nothing with any account.
+        ring_id: the ring whose members are the seeds, or None.
+        found: accounts of at least the least score.
+        accounts: those of them that `limit` leaves, by rank.
+    """
+
+    seeds: int
+    unknown: tuple[str, ...]
+    untied: int
+    ring_id: str | None
+    found: int
+    accounts: tuple[Tied, ...]
+
+
+def expand(
+    case: Path,
+    seeds: Sequence[str],
+    *,
+    kinds: Sequence[str] = (),
+    hops: int = ROUNDS,
+    least: float = LEAST,
+    limit: int | None = None,
+    ring_id: str | None = None,
+) -> Expansion:
+    """Rank the accounts that are tied to the seeds.
+
+    Args:
+        case: the case file.
+        seeds: account ids.
+        kinds: the kinds of evidence that count; all, where none is named.
+        hops: at most so many steps from the seeds.
+        least: the lowest score that is listed.
+        limit: at most so many accounts.
+        ring_id: the ring that the seeds are members of, for the answer.
+
+    Raises:
+        NotFoundError: the case knows none of the seeds or none of the kinds, or has no run yet.
+        UsageError: an argument out of its range.
+    """
+    if hops < 1 or not 0.0 <= least <= 1.0:
+        raise UsageError("hops must be at least 1, and the least score from 0 to 1.")
+    named = sorted(set(seeds))
+    with store.reading(case) as con:
+        unknown = _unknown(con, named)
+        if len(unknown) == len(named):
+            raise NotFoundError(
+                f"The case knows none of the {len(named):,} accounts." if named else "There are no accounts given.",
+                "Check that list and case are of the same export.",
+            )
+        ties = read_ties(con, case, kinds)
+        start = ties.index(named)
+        found = spread(ties.weighed, start, hops)
+        order = _ranked(found, least)
+        rows = _Answer(con, ties, found).rows(order[: len(order) if limit is None else limit])
+    known = len(named) - len(unknown)
+    return Expansion(known, tuple(unknown), known - len(start), ring_id, len(order), rows)
+
+
+def seeds_of(case: Path, name: str) -> tuple[list[str], str | None]:
+    """Accounts to start from, and the ring that they are: `name` is a file, or else a ring's id or rank.
+
+    Raises:
+        NotFoundError: neither a file nor a ring.
+        InputError: the file cannot be used, as `seeds.read_accounts`.
+    """
+    path = Path(name)
+    try:
+        is_path = path.exists()
+    except (OSError, ValueError):
+        is_path = False
+    if is_path:
+        return read_accounts(path), None
+    try:
+        found = results.ring(case, name)
+    except NotFoundError as exc:
+        if "/" in name or path.suffix:
+            raise NotFoundError(f"There is no file {name}.", "Name a file with an account id a line.") from None
+        raise NotFoundError(f"{exc.message} Nor is there a file of that name.", exc.hint) from None
+    return [member.account_id for member in found.members], found.ring.ring_id
+
+
+def _ranked(found: Spread, least: float) -> NDArray[np.int64]:
+    """Accounts of at least a score, the surest first; equals in the order of their ids."""
+    listed = np.flatnonzero((found.net > -np.inf) & (probability(found.net) >= least))
+    return listed[np.lexsort((listed, -np.round(found.net[listed], 9)))]
+
+
+def _unknown(con: duckdb.DuckDBPyConnection, named: list[str]) -> list[str]:
+    """Those of the accounts that no table of the case names."""
+    con.execute("CREATE TEMP TABLE named AS SELECT unnest(?::VARCHAR[]) AS account_id", [named])
+    places = [
+        *((table, "account_id") for table in ("account_rows", "payments", "logins", "exchanges", "identifiers")),
+        ("links", "account_id"),
+        ("links", "other_account_id"),
+    ]
+    for table, column in places:
+        con.execute(f"DELETE FROM named WHERE account_id IN (SELECT {column} FROM {table})")  # noqa: S608
+    rows = con.execute("SELECT account_id FROM named ORDER BY account_id").fetchall()
+    con.execute("DROP TABLE named")
+    return [str(row[0]) for row in rows]
+
+
+# Only identifiers that are worth something: no other can tie anybody, and they have most sightings.
+_INDEX: Final = """
+CREATE TEMP TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1)::INTEGER AS account
+FROM (SELECT DISTINCT account_id FROM sightings);
+CREATE TEMP TABLE named_values AS
+SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, kind, value, label, bits,
+    coalesce(trust, kind) AS weighed_as
+FROM shared WHERE bits > 0 AND (len($1) = 0 OR list_contains($1, kind));
+"""
+
+
+@dataclass(frozen=True)
+class Ties:
+    """The sightings of the newest run: those of identifiers that are worth something. No other can tie anybody.
+
+    Attributes:
+        weighed: as the run weighed them.
+        accounts: object[A], the account ids, sorted.
+    """
+
+    weighed: Weighed
+    accounts: NDArray[np.object_]
+
+    def index(self, named: Sequence[str]) -> NDArray[np.int64]:
+        """The indices of those accounts that share anything with anybody."""
+        wanted = np.array(named, dtype=object)
+        at = np.searchsorted(self.accounts, wanted)
+        inside = at < len(self.accounts)
+        inside[inside] = self.accounts[at[inside]] == wanted[inside]
+        return at[inside].astype(np.int64)
+
+
+def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) -> Ties:
+    """Read the newest run; the temporary tables `ids` and `named_values` stay, to look names up.
+
+    Args:
+        con: a connection to the case, read-only will do.
+        case: its path, for messages.
+        kinds: only identifiers of these kinds, as the contract names them; all, where none is named.
+
+    Raises:
+        NotFoundError: no run yet, or nobody shares anything of a kind.
+    """
+    run = con.execute("SELECT parameters FROM runs ORDER BY run DESC LIMIT 1").fetchone()
+    if run is None:
+        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
+    known = {str(row[0]) for row in con.execute("SELECT DISTINCT kind FROM shared").fetchall()}
+    for name in kinds:
+        if name not in known:
+            there = f"Kinds that accounts share: {', '.join(sorted(known))}." if known else ""
+            raise NotFoundError(f"No accounts share anything of kind {name!r}.", there)
+    first, second = _INDEX.split(";")[:2]
+    con.execute(first)
+    con.execute(second, [list(kinds)])
+    rows = con.execute(
+        """SELECT i.account, h.identifier, s.count, coalesce(epoch_us(s.first_seen), $1) AS first,
+            coalesce(epoch_us(s.last_seen), $1) AS last, s.bits
+        FROM sightings s JOIN ids i USING (account_id) JOIN named_values h USING (kind, value)
+        ORDER BY h.identifier, i.account""",
+        [NEVER],
+    ).fetchnumpy()
+    values = con.execute("SELECT weighed_as, bits FROM named_values ORDER BY identifier").fetchnumpy()
+    ids = con.execute("SELECT account_id FROM ids ORDER BY account").fetchnumpy()
+    accounts = np.asarray(ids["account_id"], dtype=object)
+    kind_names, kind = np.unique(np.asarray(values["weighed_as"], dtype=str), return_inverse=True)
+    bits = np.asarray(values["bits"], dtype=np.float64)
+    identifier = np.asarray(rows["identifier"], dtype=np.int32)
+    count = np.asarray(rows["count"], dtype=np.int64)
+    sightings = Sightings(
+        account=np.asarray(rows["account"], dtype=np.int32),
+        identifier=identifier,
+        count=count,
+        most=count,
+        first=np.asarray(rows["first"], dtype=np.int64),
+        last=np.asarray(rows["last"], dtype=np.int64),
+        kind=kind.astype(np.int16),
+        kinds=tuple(str(name) for name in kind_names),
+        accounts=len(accounts),
+        ceiling=np.full(len(bits), np.inf),
+        rivals=np.zeros(len(bits), np.int64),
+    )
+    habit = np.asarray(rows["bits"], dtype=np.float64) / np.maximum(bits[identifier], 1e-9)
+    return Ties(Weighed(sightings, float(json.loads(run[0])["population"]), bits, np.clip(habit, 0.0, 1.0)), accounts)
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """Puts names and reasons to scores."""
+
+    con: duckdb.DuckDBPyConnection
+    ties: Ties
+    found: Spread
+
+    def rows(self, order: NDArray[np.int64]) -> tuple[Tied, ...]:
+        """The accounts with all that is said of them."""
+        if not len(order):
+            return ()
+        shared = {int(a): self._strongest(int(a)) for a in order}
+        steps = {int(a): self._path(int(a)) for a in order if self.found.hops[a] > 1}
+        wanted = {i for rows in shared.values() for i, _ in rows} | {i for path in steps.values() for i, _ in path}
+        names = self._names(sorted(wanted))
+        facts = self._facts(order)
+        score = probability(self.found.net)
+        return tuple(
+            Tied(
+                rank,
+                str(self.ties.accounts[a]),
+                round(float(score[a]), 4),
+                round(float(self.found.net[a]), 4),
+                int(self.found.hops[a]),
+                *facts[int(a)],
+                OWNER if self.found.owner[a] else "",
+                tuple(self._shared(i, bits, names[i]) for i, bits in shared[int(a)]),
+                self._words(int(a), steps.get(int(a), ()), names),
+            )
+            for rank, a in enumerate(order, start=1)
+        )
+
+    def _strongest(self, account: int) -> list[tuple[int, float]]:
+        """Identifiers that count, with the bits that they add, the strongest first."""
+        w, credit = self.ties.weighed, self.found.credit
+        at = w.account_order[w.by_account[account] : w.by_account[account + 1]]
+        at = at[credit[at] > 0]
+        found = w.sightings.identifier[at]
+        best = np.lexsort((found, -np.round(credit[at], 9)))[:SHOWN]
+        return [(int(found[x]), float(credit[at[x]])) for x in best]
+
+    def _path(self, account: int) -> tuple[tuple[int, int], ...]:
+        """From an account to a seed: (identifier, next account), each nearer than the last."""
+        w, hops = self.ties.weighed, self.found.hops
+        s, steps = w.sightings, []
+        while hops[account] > 0:
+            at = w.account_order[w.by_account[account] : w.by_account[account + 1]]
+            # What counted comes first; a value that counted in an earlier round only is still a way.
+            at = at[np.lexsort((s.identifier[at], -np.round(self.found.credit[at], 9)))]
+            for x in at:
+                i = int(s.identifier[x])
+                holders = slice(int(w.by_identifier[i]), int(w.by_identifier[i + 1]))
+                others = s.account[holders]
+                speaks = self.found.weight[others] * w.habit[holders] * (hops[others] < hops[account])
+                if speaks.any():
+                    account = int(others[int(np.argmax(speaks))])
+                    steps.append((i, account))
+                    break
+            else:
+                break
+        return tuple(steps)
+
+    def _words(self, account: int, steps: tuple[tuple[int, int], ...], names: _Names) -> tuple[str, ...]:
+        if not steps:
+            return ()
+        words = [str(self.ties.accounts[account])]
+        for identifier, other in steps:
+            kind, value, label = names[identifier]
+            words += [f"{kind} {label or value}", str(self.ties.accounts[other])]
+        return tuple(words)
+
+    def _shared(self, identifier: int, bits: float, name: tuple[str, str, str | None]) -> Shared:
+        w = self.ties.weighed
+        holders = w.sightings.account[w.by_identifier[identifier] : w.by_identifier[identifier + 1]]
+        seeds = int((self.found.hops[holders] == 0).sum())
+        return Shared(*name, seeds, len(holders) - seeds - 1, round(bits, 4))
+
+    def _names(self, identifiers: list[int]) -> _Names:
+        rows = self.con.execute(
+            """SELECT identifier, kind, value, label FROM named_values
+            WHERE identifier IN (SELECT unnest(?::INTEGER[]))""",
+            [identifiers],
+        ).fetchall()
+        return {int(row[0]): (str(row[1]), str(row[2]), row[3]) for row in rows}
+
+    def _facts(self, order: NDArray[np.int64]) -> dict[int, tuple[str | None, str | None, datetime | None, bool]]:
+        """Ring, status, time of ban and whether it is banned, of each account."""
+        rows = self.con.execute(
+            """WITH wanted AS (SELECT account, account_id FROM ids WHERE account IN (SELECT unnest(?::INTEGER[])))
+            SELECT w.account, m.ring_id, a.status, a.banned_at,
+                coalesce(a.banned_at IS NOT NULL OR a.status = 'banned', false)
+            FROM wanted w LEFT JOIN accounts a USING (account_id) LEFT JOIN members m USING (account_id)""",
+            [order.tolist()],
+        ).fetchall()
+        return {int(row[0]): (row[1], row[2], row[3], bool(row[4])) for row in rows}
