@@ -21,7 +21,7 @@ import duckdb
 from linkage import __version__
 from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 WAIT_SECONDS: Final = 10.0
 
 _OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
@@ -66,6 +66,8 @@ INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(p
 """
 
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
+# `file` (files.file) and `line` (from 1, the record's first; in Parquet the row) say where a row stands. Both are NULL
+# in rows from before version 4, and where several rows made one of an account; the line where it cannot be told.
 SCHEMA: Final = """
 CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -81,17 +83,20 @@ CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reaso
 -- At most two rows an account: what older commands settled, and what the newest command said.
 CREATE TABLE account_rows (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, created_at TIMESTAMP,
     banned_at TIMESTAMP, email VARCHAR, email_label VARCHAR, email_domain VARCHAR, phone VARCHAR, phone_label VARCHAR,
-    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR);
-CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP);
+    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR,
+    file BIGINT, line BIGINT);
+CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP,
+    file BIGINT, line BIGINT);
 CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR,
-    "at" TIMESTAMP);
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
 CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
     exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
-    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT);
+    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT,
+    file BIGINT, line BIGINT);
 CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
-    ip_net VARCHAR, "at" TIMESTAMP);
+    ip_net VARCHAR, "at" TIMESTAMP, file BIGINT, line BIGINT);
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
-    "at" TIMESTAMP);
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
 
 -- What the newest run saw: identifiers that two accounts or more share, and who was seen with them. `trust` is the kind
 -- that an identifier is weighed as, where that is another than its own (`model.WORKED_PROMPT`).
@@ -143,6 +148,11 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
+    # Rows that are there already have no place: see `linkage.sources`.
+    3: "".join(
+        f"ALTER TABLE {table} ADD COLUMN file BIGINT; ALTER TABLE {table} ADD COLUMN line BIGINT;\n"
+        for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links")
+    ),
 }
 
 
@@ -159,6 +169,8 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
         config["threads"] = int(threads)
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
+    # Ingest writes row groups of uneven length; a checkpoint would join them, and write the whole case a second time.
+    con.execute("SET max_vacuum_tasks = 0")
     # Progress bars of DuckDB's own would write to stdout in the middle of a result.
     con.execute("SET enable_progress_bar = false")
     _OPENED.add(con)
