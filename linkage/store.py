@@ -65,6 +65,23 @@ ALTER TABLE shared ADD COLUMN trust VARCHAR;
 INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
 """
 
+# Rows that are there already get no place; `placed_from` is the first command whose rows have one.
+_PLACE_COLUMNS: Final = """
+ALTER TABLE account_rows ADD COLUMN file BIGINT;
+ALTER TABLE account_rows ADD COLUMN line BIGINT;
+ALTER TABLE payments ADD COLUMN file BIGINT;
+ALTER TABLE payments ADD COLUMN line BIGINT;
+ALTER TABLE logins ADD COLUMN file BIGINT;
+ALTER TABLE logins ADD COLUMN line BIGINT;
+ALTER TABLE exchanges ADD COLUMN file BIGINT;
+ALTER TABLE exchanges ADD COLUMN line BIGINT;
+ALTER TABLE identifiers ADD COLUMN file BIGINT;
+ALTER TABLE identifiers ADD COLUMN line BIGINT;
+ALTER TABLE links ADD COLUMN file BIGINT;
+ALTER TABLE links ADD COLUMN line BIGINT;
+INSERT INTO meta SELECT 'placed_from', (coalesce(max(command), 0) + 1)::VARCHAR FROM commands;
+"""
+
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
 # `file` (files.file) and `line` (from 1, the record's first; in Parquet the row) say where a row stands. Both are NULL
 # in rows from before version 4, and where several rows made one of an account; the line where it cannot be told.
@@ -148,11 +165,7 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
-    # Rows that are there already have no place: see `linkage.sources`.
-    3: "".join(
-        f"ALTER TABLE {table} ADD COLUMN file BIGINT; ALTER TABLE {table} ADD COLUMN line BIGINT;\n"
-        for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links")
-    ),
+    3: _PLACE_COLUMNS,
 }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from linkage.commands.common import case_option, note, output_options, print_json
+from linkage.commands.common import case_option, limit_option, note, output_options, print_json
 
 if TYPE_CHECKING:
     from linkage.output import Page
@@ -22,12 +22,21 @@ EVIDENCE = 12
 @click.argument("ring_id", metavar="RING")
 @case_option
 @click.option("--all", "everything", is_flag=True, help="All members, evidence and bystanders, not the first 20.")
+@click.option("--sources", is_flag=True, help="Instead, the files and lines of the exports that back it.")
+@limit_option(None, "rows of each value and account with --sources; 3 if not given")
 @output_options()
-def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
+def command(ring_id: str, case: Path, everything: bool, sources: bool, limit: int | None, as_json: bool) -> None:
     """Show one ring: members, evidence, bystanders, doubts.
 
     RING is an id, the start of one, or a rank from `linkage rings`.
     """
+    if sources:
+        from linkage.commands.ring_sources import show
+
+        show(ring_id, case, limit=limit, everything=everything, as_json=as_json)
+        return
+    if limit is not None:
+        raise click.UsageError("--limit goes with --sources; --all shows everything.")
     from linkage.results import ring
 
     found = ring(case, ring_id)
