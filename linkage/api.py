@@ -15,6 +15,7 @@ from linkage import expand as expanding
 from linkage import export as exporting
 from linkage import ingest as ingesting
 from linkage import results
+from linkage import sources as row_sources
 from linkage import templates as prompt_templates
 from linkage.graph import PublishReport, publish, required
 from linkage.graph.pull import PullReport, pull
@@ -30,6 +31,7 @@ _TYPES: Final[dict[Any, Any]] = {
     int: "int64",
     float: "float64",
     float | None: "float64",
+    int | None: "Int64",
     datetime: "datetime64[us]",
     datetime | None: "datetime64[us]",
 }
@@ -79,6 +81,15 @@ class Case:
         """Evidence of all listed rings, or of one; columns of `results.EvidenceRow`."""
         rows = results.evidence(self.path) if ring is None else results.ring(self.path, ring).evidence
         return _frame(results.EvidenceRow, rows)
+
+    def sources(self, ring: str, *, limit: int | None = row_sources.LIMIT) -> pd.DataFrame:
+        """The rows of the exports that back a ring: table, file and line; columns of `sources.SourceRow`.
+
+        Args:
+            ring: a ring's id, the start of it, or its rank.
+            limit: at most so many rows of each value and account; None for all.
+        """
+        return _frame(row_sources.SourceRow, row_sources.sources(self.path, ring, limit=limit))
 
     def bystanders(self, ring: str) -> pd.DataFrame:
         """Accounts that touch a ring without being members; columns of `results.BystanderRow`."""

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from linkage import results, store
 from linkage.errors import NotFoundError, UsageError
-from linkage.evidence import Weighed
+from linkage.evidence import Weighed, unlearnt
 from linkage.identify import NEVER, Sightings
+from linkage.model import kind_of
 from linkage.seeds import read_accounts
 from linkage.spread import ROUNDS, Spread, probability, spread
 
@@ -274,9 +275,18 @@ def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) 
         accounts=len(accounts),
         ceiling=np.full(len(bits), np.inf),
         rivals=np.zeros(len(bits), np.int64),
+        behaviour=np.zeros((len(accounts), 0)),
     )
     habit = np.asarray(rows["bits"], dtype=np.float64) / np.maximum(bits[identifier], 1e-9)
-    return Ties(Weighed(sightings, float(json.loads(run[0])["population"]), bits, np.clip(habit, 0.0, 1.0)), accounts)
+    weighed = Weighed(
+        sightings,
+        population=float(json.loads(run[0])["population"]),
+        bits=bits,
+        habit=np.clip(habit, 0.0, 1.0),
+        reliability=np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64),
+        likeness=unlearnt(sightings.behaviour),
+    )
+    return Ties(weighed, accounts)
 
 
 @dataclass(frozen=True)

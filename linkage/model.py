@@ -157,6 +157,10 @@ _PROMPT_KINDS: Final = {
 }
 
 
+LIKENESS: Final = "likeness"
+"""Stands in a ring's waterfall for behaving alike, which is nothing that accounts share."""
+
+
 def public_kind(name: str) -> str:
     """The kind as the contract names it.
 

@@ -75,7 +75,26 @@ CREATE TABLE ring_strongest (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, va
     bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
 """
 
+# Rows that are there already get no place; `placed_from` is the first command whose rows have one.
+_PLACE_COLUMNS: Final = """
+ALTER TABLE account_rows ADD COLUMN file BIGINT;
+ALTER TABLE account_rows ADD COLUMN line BIGINT;
+ALTER TABLE payments ADD COLUMN file BIGINT;
+ALTER TABLE payments ADD COLUMN line BIGINT;
+ALTER TABLE logins ADD COLUMN file BIGINT;
+ALTER TABLE logins ADD COLUMN line BIGINT;
+ALTER TABLE exchanges ADD COLUMN file BIGINT;
+ALTER TABLE exchanges ADD COLUMN line BIGINT;
+ALTER TABLE identifiers ADD COLUMN file BIGINT;
+ALTER TABLE identifiers ADD COLUMN line BIGINT;
+ALTER TABLE links ADD COLUMN file BIGINT;
+ALTER TABLE links ADD COLUMN line BIGINT;
+INSERT INTO meta SELECT 'placed_from', (coalesce(max(command), 0) + 1)::VARCHAR FROM commands;
+"""
+
 # The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
+# `file` (files.file) and `line` (from 1, the record's first; in Parquet the row) say where a row stands. Both are NULL
+# in rows from before version 4, and where several rows made one of an account; the line where it cannot be told.
 SCHEMA: Final = """
 CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
 
@@ -91,17 +110,20 @@ CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reaso
 -- At most two rows an account: what older commands settled, and what the newest command said.
 CREATE TABLE account_rows (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, created_at TIMESTAMP,
     banned_at TIMESTAMP, email VARCHAR, email_label VARCHAR, email_domain VARCHAR, phone VARCHAR, phone_label VARCHAR,
-    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR);
-CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP);
+    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR,
+    file BIGINT, line BIGINT);
+CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP,
+    file BIGINT, line BIGINT);
 CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR,
-    "at" TIMESTAMP);
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
 CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
     exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
-    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT);
+    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT,
+    file BIGINT, line BIGINT);
 CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
-    ip_net VARCHAR, "at" TIMESTAMP);
+    ip_net VARCHAR, "at" TIMESTAMP, file BIGINT, line BIGINT);
 CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
-    "at" TIMESTAMP);
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
 
 -- What the newest run saw: identifiers that two accounts or more share, and who was seen with them. `trust` is the kind
 -- that an identifier is weighed as, where that is another than its own (`model.WORKED_PROMPT`).
@@ -153,7 +175,7 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
-    3: _RING_KINDS,
+    3: _RING_KINDS + _PLACE_COLUMNS,
 }
 
 
@@ -170,6 +192,8 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
         config["threads"] = int(threads)
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
+    # Ingest writes row groups of uneven length; a checkpoint would join them, and write the whole case a second time.
+    con.execute("SET max_vacuum_tasks = 0")
     # Progress bars of DuckDB's own would write to stdout in the middle of a result.
     con.execute("SET enable_progress_bar = false")
     _OPENED.add(con)

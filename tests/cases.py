@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 
 from linkage import store
@@ -32,6 +33,12 @@ def add_rows(path: Path, **tables: Iterable[Row]) -> None:
                 columns = ", ".join(f'"{column}"' for column in values)
                 marks = ", ".join("?" for _ in values)
                 con.execute(f"INSERT INTO {target} ({columns}) VALUES ({marks})", list(values.values()))
+
+
+def forget_places(con: duckdb.DuckDBPyConnection) -> None:
+    """Take back what version 4 of the case brought."""
+    for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):
+        con.execute(f"ALTER TABLE {table} DROP COLUMN file; ALTER TABLE {table} DROP COLUMN line")
 
 
 def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None = None) -> Sightings:

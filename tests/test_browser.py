@@ -76,11 +76,14 @@ def ring_of_20_000(folder: Path) -> Path:
             """INSERT INTO account_rows (command, account_id, created_at, status)
             SELECT 1, 'ring' || i, TIMESTAMP '2026-01-01' + to_minutes(i), 'active' FROM range(20000) t(i)
             UNION ALL SELECT 1, 'other' || i, TIMESTAMP '2025-01-01' + to_minutes(i), 'active' FROM range(20000) t(i);
-            INSERT INTO payments SELECT 'ring' || i, 'card' || (i + step) % 20000 // 10, NULL,
+            INSERT INTO payments (account_id, payment_id, method, added_at)
+                SELECT 'ring' || i, 'card' || (i + step) % 20000 // 10, NULL,
                 TIMESTAMP '2026-01-02' + to_minutes(i) FROM range(20000) t(i), range(0, 10, 5) s(step);
-            INSERT INTO logins SELECT 'ring' || i, '198.51.100.9', NULL, 'device' || i // 5, NULL,
+            INSERT INTO logins (account_id, ip, ip_net, device_id, user_agent, "at")
+                SELECT 'ring' || i, '198.51.100.9', NULL, 'device' || i // 5, NULL,
                 TIMESTAMP '2026-01-03' + to_minutes(i) FROM range(20000) t(i);
-            INSERT INTO logins SELECT 'other' || i, '203.0.' || i // 200 || '.' || i % 200, NULL, NULL, NULL,
+            INSERT INTO logins (account_id, ip, ip_net, device_id, user_agent, "at")
+                SELECT 'other' || i, '203.0.' || i // 200 || '.' || i % 200, NULL, NULL, NULL,
                 TIMESTAMP '2026-01-03' + to_minutes(i) FROM range(20000) t(i);"""
         )
     detect(case)

@@ -11,7 +11,7 @@ from linkage import decisions, results, store
 from linkage.decisions import Decision
 from linkage.detect import detect
 from linkage.errors import InputError
-from tests.cases import make_case
+from tests.cases import forget_places, make_case
 
 PROMPT_TABLES = ("prompts", "templates", "former_templates", "followed", "prompt_words", "words", "word_accounts")
 
@@ -76,6 +76,7 @@ def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
             con.execute(f"DROP {what} {name}")
         for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest"):
             con.execute(f"DROP TABLE {name}")
+        forget_places(con)
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt")
         con.execute("ALTER TABLE shared DROP COLUMN trust")
         store.set_meta(con, "schema_version", "1")

@@ -304,9 +304,11 @@ def test_identifiers_of_derived_kinds_and_odd_names_are_set_aside(tmp_path: Path
 
 
 def dump(case: Path) -> list[list[tuple[Any, ...]]]:
+    """All that the case says, but not where it was read."""
     tables = ("payments", "logins", "identifiers", "links", "accounts")
-    exchanges = "SELECT * EXCLUDE (command) FROM exchanges ORDER BY ALL"
-    return [rows(case, f"SELECT * FROM {table} ORDER BY ALL") for table in tables] + [rows(case, exchanges)]
+    said = ["* EXCLUDE (file, line)"] * 4 + ["*", "* EXCLUDE (command, file, line)"]
+    named = zip(said, (*tables, "exchanges"), strict=True)
+    return [rows(case, f"SELECT {columns} FROM {table} ORDER BY ALL") for columns, table in named]
 
 
 def test_the_same_file_again_changes_nothing_and_says_so(tmp_path: Path) -> None:
@@ -413,11 +415,11 @@ def test_an_interrupted_command_goes_on_where_it_stopped(tmp_path: Path, monkeyp
     ingest([folder], whole)
     calls = []
 
-    def fails_the_second_time(con: Any, table: str, command: int) -> int:
+    def fails_the_second_time(con: Any, table: str, *rest: Any) -> int:
         calls.append(table)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return merge(con, table, command)
+        return merge(con, table, *rest)
 
     monkeypatch.setattr("linkage.ingest.load.merge", fails_the_second_time)
     with pytest.raises(KeyboardInterrupt):

@@ -23,6 +23,7 @@ from linkage.ingest import ingest, load, place, rejects
 from linkage.prompts import near_duplicates
 from linkage.prompts.sketch import SketchKey, identified_sketches
 from linkage.secret import load_or_make_key
+from tests.cases import forget_places
 from tests.test_decisions import PROMPT_TABLES
 
 Row = tuple[str, str, str]
@@ -405,6 +406,7 @@ def made_older(case: Path) -> None:
             con.execute(f"DROP VIEW {name}")
         for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest"):
             con.execute(f"DROP TABLE {name}")
+        forget_places(con)
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt; ALTER TABLE shared DROP COLUMN trust")
         store.set_meta(con, "schema_version", "2")
 

@@ -98,7 +98,9 @@ def test_parquet_holds_what_csv_holds(tmp_path: Path, monkeypatch: pytest.Monkey
     rows = []
     for case in cases:
         with store.reading(case) as con:
-            rows.append([con.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() for name in TABLES])
+            # A Parquet file counts rows, a CSV lines.
+            columns = {name: "*" if name == "accounts" else "* EXCLUDE (line)" for name in TABLES}
+            rows.append([con.execute(f"SELECT {columns[name]} FROM {name} ORDER BY ALL").fetchall() for name in TABLES])
     assert rows[0] == rows[1]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from linkage.commands.common import case_option, note, output_options, print_json, tell
+from linkage.commands.common import case_option, limit_option, note, output_options, print_json, tell
 
 if TYPE_CHECKING:
     from linkage.output import Page
@@ -22,12 +22,23 @@ EVIDENCE = 12
 @case_option
 @click.option("--all", "everything", is_flag=True, help="All members, evidence and bystanders, not the first 20.")
 @click.option("--summary", "short", is_flag=True, help="One paragraph alone, to paste into a ticket.")
+@click.option("--sources", is_flag=True, help="Instead, the files and lines of the exports that back it.")
+@limit_option(None, "rows of each value and account with --sources; 3 if not given")
 @output_options()
-def command(ring_id: str, case: Path, everything: bool, short: bool, as_json: bool) -> None:
+def command(
+    ring_id: str, case: Path, everything: bool, short: bool, sources: bool, limit: int | None, as_json: bool
+) -> None:
     """Show one ring: why and why not, members, evidence, bystanders.
 
     RING is an id, the start of one, or a rank from `linkage rings`.
     """
+    if sources:
+        from linkage.commands.ring_sources import show
+
+        show(ring_id, case, limit=limit, everything=everything, as_json=as_json)
+        return
+    if limit is not None:
+        raise click.UsageError("--limit goes with --sources; --all shows everything.")
     from linkage.commands.ring_why import document
     from linkage.ring_why import ring_why
     from linkage.summary import paragraph

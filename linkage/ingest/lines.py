@@ -1,63 +1,114 @@
-"""Which line of a file a record stands on, for the few records that were rejected."""
+"""Which line of a file each record stands on."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
+import duckdb
 import numpy as np
+import pyarrow as pa
+from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
 from linkage.ingest.sources import Source
+from linkage.kernel import kernel
 
 _CHUNK = 1 << 24
-_NEWLINE, _RETURN, _QUOTE = 10, 13, 34
+_NEWLINE: Final = 10
+_RETURN: Final = 13
+_QUOTE: Final = 34
 
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines, from 1.
+    """Lines, from 1; in Parquet, rows.
 
     Attributes:
-        records: of records by their number among those that were read.
+        first: the line of the first record, where each record stands on the line after the one before; else None.
+        each: int64[R], the line of each record, where there is no `first`. Records beyond its end cannot be placed.
         offsets: of rows that could not be split, by their byte offset.
     """
 
-    records: dict[int, int]
+    first: int | None
+    each: NDArray[np.int64]
     offsets: dict[int, int]
 
+    def of(self, record: int) -> int | None:
+        """The line of a record by its number from 0 among those that were read; None if it cannot be told."""
+        if self.first is not None:
+            return self.first + record
+        return int(self.each[record]) if record < len(self.each) else None
 
-def of_records(source: Source, records: Sequence[int], torn: Sequence[int], total: int) -> Lines:
-    """The lines of some records.
+    def sql(self, con: duckdb.DuckDBPyConnection, record: str) -> str:
+        """SQL for the line of `record`, the SQL of a record's number, on `con`, until this is asked for other lines."""
+        if self.first is not None:
+            return f"({record} + {self.first})"
+        if not len(self.each):
+            return "NULL::BIGINT"
+        if con.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'line_of' LIMIT 1").fetchall():
+            con.remove_function("line_of")
+        con.create_function(
+            "line_of", _looking_up(self.each), ["BIGINT"], "BIGINT", type=PythonUDFType.ARROW,
+            null_handling=FunctionNullHandling.SPECIAL,
+        )  # fmt: skip
+        return f"line_of({record})"
+
+
+def _looking_up(each: NDArray[np.int64]) -> Callable[[pa.ChunkedArray], pa.Array]:
+    def look_up(records: pa.ChunkedArray) -> pa.Array:
+        at = records.to_numpy()
+        known = at < len(each)
+        return pa.array(each[np.where(known, at, 0)], mask=~known)
+
+    return look_up
+
+
+def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
+    """The lines of all records of a file.
 
     Args:
         source: the file.
-        records: numbers from 0 among the records that DuckDB read, rising.
-        torn: byte offsets of the rows that it could not split, rising; blank lines may stand between offset and row.
+        torn: byte offsets of the rows that DuckDB could not split, rising; blank lines may stand between offset and
+            row.
         total: rows in all, torn ones included.
 
     Records that cannot be placed (an unclosed quote makes what follows ambiguous) are left out.
     """
-    if not records and not torn:
-        return Lines({}, {})
+    nowhere = np.zeros(0, np.int64)
     if source.format == "parquet":
-        return Lines({record: record + 1 for record in records}, {})
-    # Where a row was torn, quotes do not pair up: its line is told by line breaks alone.
-    physical = _starts(source, quoted=False).without_blank()
-    places = np.searchsorted(physical.offsets, np.asarray(torn, dtype=np.int64))
-    offsets = {
-        offset: int(physical.lines[place])
-        for offset, place in zip(torn, places.tolist(), strict=True)
-        if place < len(physical.offsets)
-    }
+        return Lines(1, nowhere, {})
     header = int(source.format in ("csv", "tsv"))
-    every = _starts(source, quoted=source.format != "jsonl") if records else physical
+    # A record takes a line or more: where there are no more lines than records, each takes one, and none is blank.
+    if not torn and _count(source) == header + total:
+        return Lines(header + 1, nowhere, {})
+    offsets: dict[int, int] = {}
+    if torn:
+        # Where a row was torn, quotes do not pair up: its line is told by line breaks alone.
+        physical = _starts(source, quoted=False).without_blank()
+        places = np.searchsorted(physical.offsets, np.asarray(torn, dtype=np.int64))
+        offsets = {
+            offset: int(physical.lines[place])
+            for offset, place in zip(torn, places.tolist(), strict=True)
+            if place < len(physical.offsets)
+        }
+    every = _starts(source, quoted=source.format != "jsonl")
     # In a file of one column, DuckDB takes a blank line for a record.
     fitting = [starts for starts in (every.without_blank(), every) if len(starts.offsets) - header == total]
     if not fitting:
-        return Lines({}, offsets)
+        return Lines(None, nowhere, offsets)
     starts = fitting[0]
     places = np.searchsorted(starts.offsets, np.asarray(torn, dtype=np.int64))
-    read = np.delete(starts.lines, places[places < len(starts.lines)])[header:]
-    return Lines({record: int(read[record]) for record in records if record < len(read)}, offsets)
+    return Lines(None, np.delete(starts.lines, places[places < len(starts.lines)])[header:], offsets)
+
+
+def _count(source: Source) -> int:
+    """Lines of a file; the last one may lack its line break."""
+    breaks, last = 0, _NEWLINE
+    with source.open() as file:
+        while chunk := file.read(_CHUNK):
+            breaks += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
+            last = chunk[-1]
+    return breaks + int(last != _NEWLINE)
 
 
 @dataclass(frozen=True)
@@ -75,30 +126,14 @@ class _Starts:
 
 def _starts(source: Source, *, quoted: bool) -> _Starts:
     """The starts of all records; if `quoted`, a line break inside quotes ends none."""
-    offset, line, parity = 0, 1, 0
-    previous = _NEWLINE  # a record starts after a line break that no quote holds
-    open_before = False
+    offset, line = 0, 1
+    begins, inside = True, False
     parts: list[_Starts] = []
     with source.open() as file:
         while chunk := file.read(_CHUNK):
             data = np.frombuffer(chunk, dtype=np.uint8)
-            breaks = data == _NEWLINE
-            inside = np.zeros(len(data), np.bool_)
-            if quoted:
-                counts = np.cumsum(data == _QUOTE) + parity
-                inside = counts % 2 == 1
-                parity = int(counts[-1] % 2)
-            ends = breaks & ~inside
-            begins = np.empty(len(data), np.bool_)
-            begins[0] = previous == _NEWLINE and not open_before
-            begins[1:] = ends[:-1]
-            found = np.flatnonzero(begins)
-            number = line + np.cumsum(breaks) - breaks
-            # A carriage return alone at the start of a line is a blank line of a CRLF file.
-            blank = breaks[found] | (data[found] == _RETURN)
-            parts.append(_Starts(found + offset, number[found].astype(np.int64), blank))
-            line += int(breaks.sum())
-            previous, open_before = int(data[-1]), bool(inside[-1])
+            found, lines, blank, line, begins, inside = _scan(data, line, begins, inside, quoted)
+            parts.append(_Starts(found + offset, lines, blank))
             offset += len(data)
     if not parts:
         return _Starts(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.bool_))
@@ -107,3 +142,28 @@ def _starts(source: Source, *, quoted: bool) -> _Starts:
         np.concatenate([part.lines for part in parts]),
         np.concatenate([part.blank for part in parts]),
     )
+
+
+@kernel
+def _scan(data, line, begins, inside, quoted):  # type: ignore[no-untyped-def]
+    """The starts in a piece of a file, and the state at its end: line, whether a record begins, whether in quotes."""
+    most = 1
+    for at in range(len(data)):
+        most += data[at] == _NEWLINE
+    offsets, lines = np.empty(most, np.int64), np.empty(most, np.int64)
+    blank = np.empty(most, np.bool_)
+    filled = 0
+    for at in range(len(data)):
+        byte = data[at]
+        if begins:
+            offsets[filled], lines[filled] = at, line
+            # A carriage return alone at the start of a line is a blank line of a CRLF file.
+            blank[filled] = byte in (_NEWLINE, _RETURN)
+            filled += 1
+            begins = False
+        if byte == _NEWLINE:
+            line += 1
+            begins = not inside
+        elif quoted and byte == _QUOTE:
+            inside = not inside
+    return offsets[:filled].copy(), lines[:filled].copy(), blank[:filled].copy(), line, begins, inside

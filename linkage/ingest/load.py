@@ -284,12 +284,14 @@ class _Run:
         if self._skeletons and how.noting:
             self._skeletons.gather(how.noting, how.parameters)
         with self._transaction(command):
-            added = merge(self._con, how.source.table, command)
+            file = _next_file(self._con)
+            line = staged.place.sql(self._con, "record")
+            added = merge(self._con, how.source.table, command, file, line)
             if how.prompts:
                 merge_prompts(self._con)
                 if self._skeletons:
                     self._skeletons.merge()
-            self._note(how.source, identity, command, staged, added)
+            self._note(how.source, identity, command, staged, added, file)
         return _Done(staged, added, ips, private)
 
     def _straight(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done | None":
@@ -301,11 +303,12 @@ class _Run:
             with self._transaction(command):
                 if self._con.execute(f"SELECT 1 FROM kase.{table} LIMIT 1").fetchall():
                     raise _NeedsStageError
-                staged = append(self._con, how, command)
+                file = _next_file(self._con)
+                staged = append(self._con, how, command, file)
                 if staged is None:
                     raise _NeedsStageError
                 ips, private = _addresses(self._con, table, f"kase.{table}")
-                self._note(how.source, identity, command, staged, staged.rows)
+                self._note(how.source, identity, command, staged, staged.rows, file)
         except _NeedsStageError:
             return None
         return _Done(staged, staged.rows, ips, private)
@@ -317,8 +320,9 @@ class _Run:
         # Dictionaries alone take twice the space of what DuckDB would choose, and a third of the time to write.
         con.execute("SET force_compression = 'auto'")
         con.execute("SET disabled_compression_methods = 'dict_fsst'")
-        # Only `stage` needs rows in order, for the lines of rejects; to keep it here costs a third more.
+        # Rows come from `stage` with their lines: to keep their order here costs a third more.
         con.execute("SET preserve_insertion_order = false")
+        con.execute("SET max_vacuum_tasks = 0")
         with store.attached(con, self._case, read_only=False):
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
@@ -331,11 +335,11 @@ class _Run:
             con.executemany("INSERT OR REPLACE INTO kase.meta VALUES (?, ?)", list(facts.items()))
             yield
 
-    def _note(self, source: Source, identity: tuple[str, str], command: int, staged: Staged, added: int) -> None:
+    def _note(
+        self, source: Source, identity: tuple[str, str], command: int, staged: Staged, added: int, number: int
+    ) -> None:
         """The file's own row, and its rejects."""
         con = self._con
-        row = con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchall()
-        number = int(row[0][0])
         values = [number, command, source.path.name, source.table, identity[0], source.size, staged.rows, added]
         con.execute(
             "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), _now()]
@@ -363,6 +367,11 @@ class _Run:
             done.set()
             watcher.join()
         tell(replace(start, bytes_done=start.bytes_done + source.size))
+
+
+def _next_file(con: duckdb.DuckDBPyConnection) -> int:
+    """The number of the file that goes in next."""
+    return int(con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchall()[0][0])
 
 
 def _digest(source: Source) -> str:

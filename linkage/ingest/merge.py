@@ -20,13 +20,26 @@ PART_ROWS: Final = 500_000
 _TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
 
-def merge(con: duckdb.DuckDBPyConnection, table: str, command: int) -> int:
-    """Merge the good rows of `stage` into `kase.<table>`; returns how many were added or changed."""
+def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int, line: str) -> int:
+    """Merge the good rows of `stage` into `kase.<table>`; returns how many were added or changed.
+
+    Args:
+        con: the connection.
+        table: a contract table.
+        command: the call of ingest.
+        file: the file that is in `stage`.
+        line: SQL that gives a row's line from `record`, its number in `stage`.
+    """
+    # Read with the rows wherever they are: what stands in `line` may be a function of ours.
+    con.execute(
+        f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {file}::BIGINT AS file, {line}::BIGINT AS line FROM "
+        "(SELECT *, rowid AS record FROM stage)"
+    )
     if table == "accounts":
         return _accounts(con, command)
     if table == "exchanges":
         return _exchanges(con, command)
-    return _events(con, table, "stage WHERE broken IS NULL", "")
+    return _events(con, table, "placed WHERE broken IS NULL", "")
 
 
 def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
@@ -44,6 +57,7 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
     picked = ", ".join(f"max({name}) AS {name}" for name in plain)
     latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in plain)
     columns = ", ".join(STORED["accounts"])
+    equal = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in STORED["accounts"])
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE touched AS SELECT r.* FROM kase.account_rows r
@@ -65,12 +79,25 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
             arg_max({{p: phone, l: phone_label}}, phone) FILTER (phone IS NOT NULL) AS call
         FROM (SELECT {columns} FROM stage WHERE broken IS NULL
             UNION ALL SELECT {columns} FROM touched WHERE command = $command) GROUP BY account_id;
+        CREATE OR REPLACE TEMP TABLE settled AS
+        SELECT command, account_id, created_at, banned_at, mail.e AS email, mail.l AS email_label,
+            mail.d AS email_domain, call.p AS phone, call.l AS phone_label, org_id, org_verified, status, country, plan
+        FROM merged;
+        -- Where one row says all that is settled, that is its place.
+        CREATE OR REPLACE TEMP TABLE places AS
+        SELECT s.account_id, s.command, arg_min(r.file, (r.file, r.line)) AS file,
+            arg_min(r.line, (r.file, r.line)) AS line
+        FROM settled s JOIN (SELECT command, {columns}, file, line FROM touched
+            UNION ALL SELECT $command, {columns}, file, line FROM placed WHERE broken IS NULL) r
+            ON s.account_id = r.account_id AND (s.command = r.command OR greatest(s.command, r.command) < $command)
+            AND {equal}
+        WHERE r.file IS NOT NULL GROUP BY s.account_id, s.command;
         """.replace("$command", str(command))
     )
     con.execute("DELETE FROM kase.account_rows WHERE account_id IN (SELECT account_id FROM merged)")
     con.execute(
-        """INSERT INTO kase.account_rows SELECT command, account_id, created_at, banned_at, mail.e, mail.l, mail.d,
-        call.p, call.l, org_id, org_verified, status, country, plan FROM merged ORDER BY account_id, command"""
+        """INSERT INTO kase.account_rows SELECT s.*, p.file, p.line FROM settled s
+        LEFT JOIN places p USING (account_id, command) ORDER BY s.account_id, s.command"""
     )
     return _count(con, "SELECT count(DISTINCT account_id) FROM merged WHERE command = $1", command)
 
@@ -79,8 +106,8 @@ def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:
     columns = ", ".join(f'"{name}"' for name in STORED["exchanges"])
     prefix = f"{command} AS command, "
     if not _count(con, "SELECT count(*) FROM stage WHERE exchange_id IS NOT NULL AND broken IS NULL"):
-        return _events(con, "exchanges", "stage WHERE broken IS NULL", prefix)
-    added = _events(con, "exchanges", "stage WHERE broken IS NULL AND exchange_id IS NULL", prefix)
+        return _events(con, "exchanges", "placed WHERE broken IS NULL", prefix)
+    added = _events(con, "exchanges", "placed WHERE broken IS NULL AND exchange_id IS NULL", prefix)
     for part in _parts(con, "exchanges", "exchange_id"):
         added += _identified(con, columns, prefix, part)
     return added
@@ -98,36 +125,39 @@ def _identified(con: duckdb.DuckDBPyConnection, columns: str, prefix: str, part:
         """
     )
     if not _count(con, "SELECT count(*) FROM again"):
-        return _count(con, f"INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage WHERE {good}")
+        return _count(con, f"INSERT INTO kase.exchanges SELECT {prefix}{columns}, file, line FROM placed WHERE {good}")
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE before AS
-        SELECT command, {columns} FROM kase.exchanges SEMI JOIN again USING (exchange_id) WHERE {part};
+        SELECT command, {columns}, file, line FROM kase.exchanges SEMI JOIN again USING (exchange_id) WHERE {part};
         CREATE OR REPLACE TEMP TABLE winners AS
-        SELECT command, {columns} FROM (SELECT * FROM before
+        SELECT command, {columns}, file, line FROM (SELECT * FROM before
             UNION ALL BY NAME
-            SELECT {prefix}{columns} FROM stage SEMI JOIN again USING (exchange_id) WHERE {good})
-        QUALIFY row_number() OVER (PARTITION BY exchange_id ORDER BY command DESC, {_falling("exchanges")}) = 1;
+            SELECT {prefix}{columns}, file, line FROM placed SEMI JOIN again USING (exchange_id) WHERE {good})
+        QUALIFY row_number() OVER (PARTITION BY exchange_id
+            ORDER BY command DESC, {_falling("exchanges")}, file, line) = 1;
         """
     )
     changed = _count(con, f"SELECT count(*) FROM (SELECT {columns} FROM winners EXCEPT SELECT {columns} FROM before)")
     con.execute(f"DELETE FROM kase.exchanges WHERE {part} AND exchange_id IN (SELECT exchange_id FROM again)")
     con.execute("INSERT INTO kase.exchanges SELECT * FROM winners")
+    # What was deleted leaves holes, which would grow with every command.
+    con.execute("RESET max_vacuum_tasks")
     fresh = _count(
         con,
-        f"""INSERT INTO kase.exchanges SELECT {prefix}{columns} FROM stage ANTI JOIN again USING (exchange_id)
-        WHERE {good}""",
+        f"""INSERT INTO kase.exchanges SELECT {prefix}{columns}, file, line FROM placed
+        ANTI JOIN again USING (exchange_id) WHERE {good}""",
     )
     con.execute("DROP TABLE again; DROP TABLE before; DROP TABLE winners")
     return changed + fresh
 
 
 def _events(con: duckdb.DuckDBPyConnection, table: str, rows: str, prefix: str) -> int:
-    """Insert rows without an id as often as they are missing."""
+    """Insert rows without an id as often as they are missing: of equal ones those that came first stay."""
     names = STORED[table]
     columns = ", ".join(f'"{name}"' for name in names)
     if _are_new(con, table, rows):
-        return _count(con, f"INSERT INTO kase.{table} SELECT {prefix}{columns} FROM {rows}")
+        return _count(con, f"INSERT INTO kase.{table} SELECT {prefix}{columns}, file, line FROM {rows}")
     id_is_null = "AND exchange_id IS NULL" if table == "exchanges" else ""
     equal = " AND ".join(f's."{name}" IS NOT DISTINCT FROM t."{name}"' for name in names)
     selected = ", ".join(f's."{name}"' for name in names)
@@ -135,10 +165,13 @@ def _events(con: duckdb.DuckDBPyConnection, table: str, rows: str, prefix: str) 
         _count(
             con,
             f"""INSERT INTO kase.{table}
-            WITH s AS (SELECT {columns}, count(*) AS n FROM {rows} AND {part} GROUP BY ALL),
+            WITH s AS (SELECT {columns}, list({{file: file, line: line}}) AS places FROM {rows} AND {part}
+                GROUP BY ALL),
             t AS (SELECT {columns}, count(*) AS n FROM kase.{table} WHERE {part} {id_is_null} GROUP BY ALL),
-            missing AS (SELECT {selected}, s.n - coalesce(t.n, 0) AS n FROM s LEFT JOIN t ON {equal})
-            SELECT {prefix}{columns} FROM (SELECT *, unnest(range(n)) FROM missing WHERE n > 0)""",
+            missing AS (SELECT {selected}, list_sort(places)[coalesce(t.n, 0) + 1:] AS places
+                FROM s LEFT JOIN t ON {equal})
+            SELECT {prefix}{columns}, place.file, place.line
+            FROM (SELECT * EXCLUDE (places), unnest(places) AS place FROM missing)""",
         )
         for part in _parts(con, table, "account_id")
     )

@@ -56,12 +56,14 @@ class Staged:
         rejects: the broken ones, by line.
         placeholders: values that stand for "nothing" and were left out.
         ignored: columns that the contract does not name, as the file spells them.
+        place: the lines of the records.
     """
 
     rows: int
     rejects: tuple[Reject, ...]
     placeholders: int
     ignored: tuple[str, ...]
+    place: lines.Lines
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     return _collect(con, how)
 
 
-def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int) -> Staged | None:
+def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -> Staged | None:
     """Read a file straight into its table of the attached case, which is empty: half the work of `stage` and `merge`.
 
     Returns:
@@ -150,6 +152,7 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int) -> Staged | 
     table = how.source.table
     columns = ", ".join(f'"{name}"' for name in STORED[table])
     prefix = f"{command} AS command, " if table == "exchanges" else ""
+    con.execute("SET preserve_insertion_order = true")
     sample = f"SELECT count(broken) FROM (SELECT broken FROM ({how.select}) LIMIT 100000)"
     with _telling(how.source):
         if con.execute(sample, how.parameters).fetchall() != [(0,)]:
@@ -157,7 +160,7 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int) -> Staged | 
         counted = con.execute(how.counting, how.parameters).fetchall()
         _forget_rejects(con)
         kept = con.execute(
-            f"INSERT INTO kase.{table} SELECT {prefix}{columns} FROM ({how.select}) WHERE broken IS NULL",
+            f"INSERT INTO kase.{table} SELECT {prefix}{columns}, {file}, NULL FROM ({how.select}) WHERE broken IS NULL",
             how.parameters,
         ).fetchall()
     rows = int(counted[0][0])
@@ -172,7 +175,10 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int) -> Staged | 
         if ids != [(0,)]:
             return None
     filled = con.execute(f"SELECT {_counts(how.counted)} FROM kase.{table}").fetchall()
-    return Staged(rows, (), sum(counted[0][1:]) - sum(filled[0]), how.ignored)
+    place = lines.of_records(how.source, (), rows)
+    line = place.sql(con, f"(rowid - (SELECT min(rowid) FROM kase.{table}))")
+    con.execute(f"UPDATE kase.{table} SET line = {line}")
+    return Staged(rows, (), sum(counted[0][1:]) - sum(filled[0]), how.ignored, place)
 
 
 def _counts(columns: tuple[str, ...]) -> str:
@@ -203,10 +209,10 @@ def _collect(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
     total = int(counted[0]) + len(torn)
-    place = lines.of_records(source, [int(row[0]) for row in broken], sorted(torn), total)
+    place = lines.of_records(source, sorted(torn), total)
     failed = checks(source.table)
     rejects = [
-        Reject(place.records.get(int(row)), failed[check].column, failed[check].reason, excerpt)
+        Reject(place.of(int(row)), failed[check].column, failed[check].reason, excerpt)
         for row, check, excerpt in broken
     ]
     rejects += [Reject(place.offsets.get(offset), "", reason, None) for offset, reason in torn.items()]
@@ -219,7 +225,7 @@ def _collect(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
             f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
             f"Is it the right table? --table says which. Line {rejects[0].line}: {rejects[0].reason}.",
         )
-    return Staged(total, tuple(rejects), int(counted[1]), how.ignored)
+    return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place)
 
 
 def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:

@@ -59,6 +59,10 @@ def why(facts: Facts, shared: Sequence[Shared], factors: dict[str, float], *, ex
         more.append(f"{facts.own_prompts:.0%} of their prompts are shared among them and rare elsewhere")
     if factors.get("sign_ups", 0) >= 0.5 and facts.created_spread is not None:
         more.append(f"they signed up within {_days(facts.created_spread)}")
+    if factors.get("alike", 0) >= 0.5:
+        more.append("they behave alike")
+    if factors.get("new_model", 0) >= 0.5:
+        more.append("they moved to a new model sooner than others")
     if factors.get("banned", 0) > 0:
         more.append(f"{facts.banned:,} of them {'is' if facts.banned == 1 else 'are'} banned or suspended already")
     if factors.get("round_the_clock", 0) > 0:
@@ -88,14 +92,15 @@ def doubts(facts: Facts, shared: Sequence[Shared], factors: dict[str, float]) ->
 
 def _innocent(facts: Facts, factors: dict[str, float]) -> dict[str, str]:
     """What each factor that speaks for innocence says, by its name."""
-    age = "" if facts.age is None else f" and are {_days(facts.age)} old"
+    age = "" if facts.age is None else f", and are {_days(facts.age)} old"
     sentences = {
         "organisation": f"{facts.verified:.0%} belong to one verified organisation",
         "network_only": "they share nothing but addresses, as customers of one network or VPN do",
         "household": "so few accounts at one address can be a household",
-        "daily_rhythm": "they keep a daily rhythm, as people do",
+        "daily_rhythm": "they keep a daily rhythm, as most do",
+        "slow_to_change": "they moved to a new model no sooner than others",
         "own_words": "each writes prompts of its own",
-        "tenure": f"they signed up at different times{age}",
+        "tenure": f"they signed up earlier than others{age}",
     }
     return {name: text for name, text in sentences.items() if factors.get(name, 0) < 0}
 

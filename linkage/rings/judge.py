@@ -101,7 +101,7 @@ def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_])
         "ring_id": ids[candidates.labels[inside]] if len(ids) else ids,
         "account": inside.astype(np.int32),
         "tier": tier,
-        "confidence": confidence(net),
+        "confidence": np.round(confidence(net) * candidates.stability[inside], 4),
         "bits": np.round(net, 4),
     }
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.evidence import Weighed, group_evidence
-from linkage.model import public_kind
+from linkage.evidence import Weighed, group_evidence, unlearnt
+from linkage.model import LIKENESS, public_kind
 from linkage.rings.assess import Assessed
 from linkage.rings.features import measure
 from linkage.rings.profile import Profiles
@@ -55,11 +55,10 @@ def without(
         vars(poorer)[name] = getattr(weighed, name)
     evidence = group_evidence(poorer, labels)
     evidence = replace(evidence, holders=np.where(left_out, np.int32(0), evidence.holders))
-    # How accounts behave is not what they share: the ranks of all accounts need no second look.
     silent = np.isin(labels, mute)
-    known = replace(people, prompts=np.where(silent, 0, people.prompts), behaviours=np.full((len(labels), 1), np.nan))
+    known = replace(people, prompts=np.where(silent, 0, people.prompts))
     features = measure(poorer, replace(assessed.candidates, evidence=evidence), known)
-    scores = score(replace(features, alike=assessed.features.alike))
+    scores = score(features)
     tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=groups).astype(np.int64)
     return Poorer(scores.score, tied)
 
@@ -74,8 +73,8 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
     Returns:
         group, kind (as the contract names it), values (of `evidence`), bits (for an average member), members (with a
         value that brings them bits), score_without, members_without. One row a group and kind that brings bits or
-        changes the verdict, by group, the most bits first. Over a group's kinds the bits add up to its mean net bits
-        plus the prior.
+        changes the verdict, by group, the most bits first; and one for behaving alike (`model.LIKENESS`). Over a group's
+        rows the bits add up to its mean net bits plus the prior.
     """
     s, labels, groups = weighed.sightings, assessed.candidates.labels, len(assessed.features.size)
     names = sorted({public_kind(name) for name in s.kinds})
@@ -108,7 +107,7 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
     before = np.bincount(labels[(labels >= 0) & (assessed.candidates.evidence.net > 0)], minlength=groups)
     matters = (bits > 0) | (score_without != assessed.scores.score[group]) | (tied != before[group])
     kept = order[matters[order]]
-    return {
+    found = {
         "group": group[kept],
         "kind": np.array([names[at] for at in own[kept]], dtype=object),
         "values": values[kept].astype(np.int64),
@@ -116,6 +115,30 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
         "members": members[kept].astype(np.int64),
         "score_without": score_without[kept],
         "members_without": tied[kept],
+    }
+    alike = _likeness_left_out(weighed, assessed, people)
+    return {name: np.concatenate((column, alike[name])) for name, column in found.items()}
+
+
+def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -> Columns:
+    """The same of behaving alike, which is no kind but brings bits as one: one row a group."""
+    candidates = assessed.candidates
+    likeness, labels, groups = candidates.evidence.likeness, candidates.labels, len(assessed.features.size)
+    inside = labels >= 0
+    unlike = replace(weighed, likeness=unlearnt(weighed.likeness.rank))
+    vars(unlike).update({name: value for name, value in vars(weighed).items() if name not in vars(unlike)})
+    evidence = group_evidence(unlike, labels)
+    features = measure(unlike, replace(candidates, evidence=evidence), people)
+    return {
+        "group": np.arange(groups),
+        "kind": np.full(groups, LIKENESS, dtype=object),
+        "values": np.zeros(groups, np.int64),
+        "bits": np.round(
+            np.bincount(labels[inside], likeness[inside], minlength=groups) / np.maximum(assessed.features.size, 1), 6
+        ),
+        "members": np.bincount(labels[inside & (likeness > 0)], minlength=groups).astype(np.int64),
+        "score_without": score(features).score,
+        "members_without": np.bincount(labels[inside & (evidence.net > 0)], minlength=groups).astype(np.int64),
     }
 
 
