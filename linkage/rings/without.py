@@ -73,8 +73,8 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
     Returns:
         group, kind (as the contract names it), values (of `evidence`), bits (for an average member), members (with a
         value that brings them bits), score_without, members_without. One row a group and kind that brings bits or
-        changes the verdict, by group, the most bits first; and one for behaving alike (`model.LIKENESS`). Over a group's
-        rows the bits add up to its mean net bits plus the prior.
+        changes the verdict, by group, the most bits first; and one for behaving alike (`model.LIKENESS`). Over a
+        group's rows the bits add up to its mean net bits plus the prior.
     """
     s, labels, groups = weighed.sightings, assessed.candidates.labels, len(assessed.features.size)
     names = sorted({public_kind(name) for name in s.kinds})
