@@ -38,12 +38,12 @@ def command(ring_id: str, case: Path, everything: bool, as_json: bool) -> None:
 
 
 def _print(found: "Ring", *, everything: bool) -> None:
-    from linkage.output import Page, day, score
+    from linkage.output import Page, day, q_value, score
 
     page = Page()
     r = found.ring
     below = "" if r.listed else ", below the line"
-    page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, {r.status}{below}")
+    page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, q {q_value(r.q_value)}, {r.status}{below}")
     seen = f", seen {day(r.first_seen)} to {day(r.last_seen)}" if r.first_seen else ""
     page.say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
     page.say()

@@ -19,7 +19,7 @@ from linkage.rings.features import Features
 from linkage.rings.identity import ring_ids
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
-from linkage.rings.score import Scores
+from linkage.significance import Significance
 
 Columns = dict[str, NDArray[Any]]
 
@@ -29,7 +29,8 @@ class Judged:
     """The result of a run, as columns; names are those of the case's tables, accounts and identifiers are indices.
 
     Attributes:
-        rings: ring_id, rank, score, status, listed, accounts, exchanges, first, last, why, doubts, bits, factors.
+        rings: ring_id, rank, score, q_value (NaN where unknown), status, listed, accounts, exchanges, first, last, why,
+            doubts, bits, factors.
         members: ring_id, account, tier, confidence, bits.
         evidence: ring_id, identifier, accounts, outsiders, bits.
         owners: ring_id, account: possible victims, who are no members.
@@ -45,6 +46,7 @@ def judge(
     weighed: Weighed,
     assessed: Assessed,
     people: Profiles,
+    significance: Significance,
     *,
     names: Sequence[str],
     earlier: Mapping[str, Sequence[str]],
@@ -55,18 +57,18 @@ def judge(
     Args:
         weighed, assessed: what the earlier steps found.
         people: what is known of each account.
+        significance: of each assessed group.
         names: the account ids, by index.
         earlier: accounts of each ring of the run before, by ring id.
         run: this run's number.
     """
     candidates, victims = assessed.candidates, assessed.victims
-    features, scores = assessed.features, assessed.scores
-    evidence = _evidence(weighed, candidates, features)
+    evidence = _evidence(weighed, candidates, assessed.features)
     groups = _members_by_group(candidates.labels)
     ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
     owner_accounts = np.flatnonzero(victims >= 0)
     return Judged(
-        rings=_rings(weighed, features, scores, evidence, ids, people, candidates.labels),
+        rings=_rings(weighed, assessed, significance, evidence, ids, people),
         members=_members(weighed, candidates, ids),
         evidence={"ring_id": ids[evidence.pop("group")], **evidence} if len(ids) else {"ring_id": ids, **evidence},
         owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
@@ -124,14 +126,14 @@ def _evidence(weighed: Weighed, candidates: Candidates, features: Features) -> C
 
 def _rings(
     weighed: Weighed,
-    features: Features,
-    scores: Scores,
+    assessed: Assessed,
+    significance: Significance,
     evidence: Columns,
     ids: NDArray[np.object_],
     people: Profiles,
-    labels: NDArray[np.int64],
 ) -> Columns:
     groups = len(ids)
+    features, scores, labels = assessed.features, assessed.scores, assessed.candidates.labels
     banned = np.bincount(labels[labels >= 0], people.banned[labels >= 0], minlength=max(groups, 1))
     lines = _shared_by_group(weighed, evidence, groups)
     reasons, against, factors = [], [], []
@@ -143,7 +145,9 @@ def _rings(
         factors.append(json.dumps({name: value for name, value in bits.items() if value}))
     # An explained group is kept where it would have been listed but for the explanation.
     unexplained = 1.0 / (1.0 + np.exp2(-sum(v for n, v in scores.factors.items() if n != "organisation")))
-    listed = np.where(scores.explained, unexplained, scores.score) >= LISTED_SCORE
+    listed = np.where(
+        scores.explained, unexplained >= LISTED_SCORE, (scores.score >= LISTED_SCORE) & significance.passes
+    )
     order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained, ~listed))
     rank = np.empty(groups, np.int64)
     rank[order] = np.arange(1, groups + 1)
@@ -151,6 +155,7 @@ def _rings(
         "ring_id": ids,
         "rank": rank,
         "score": scores.score,
+        "q_value": significance.q,
         "status": np.where(scores.explained, "explained", "open").astype(object),
         "listed": listed,
         "accounts": features.size.astype(np.int64),
