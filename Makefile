@@ -1,12 +1,13 @@
 # make demo    run the main job on a sample export
 # make test    everything that must hold: ruff, mypy, pytest
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
+# make test-deep  what takes minutes beside it: a hundred worlds of noise
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 DEMO := demo
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs sample bench accuracy pictures clean
+.PHONY: help demo test test-deep lint docs sample bench accuracy pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -40,6 +41,9 @@ lint: .venv/made-test
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-deep: .venv/made-test
+	$(BIN)/python -m pytest -o norecursedirs=.venv tests/deep
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py

@@ -1,12 +1,14 @@
 """The main road: sightings, bits, communities, rings. It reads like the story in `docs/detection.md`."""
 
 import json
+import os
 import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
@@ -14,9 +16,11 @@ from typing import Any, Final
 from linkage import __version__, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.errors import InputError, UsageError
-from linkage.evidence import HUB_DEGREE, hubs, learn_likeness, weigh
-from linkage.identify import identify
-from linkage.rings import assess, judge, profiles
+from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
+from linkage.identify import Sightings, identify
+from linkage.model import LISTED_SCORE
+from linkage.rings import Profiles, assess, judge, profiles
+from linkage.significance import Found, how_many, search_nulls, significance
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -30,11 +34,14 @@ class DetectReport:
         accounts, identifiers, sightings: how many went in; identifiers and sightings are shared ones.
         pairs: tied pairs of accounts.
         rings: all candidate groups that were judged.
-        listed: those with a score of at least 0.5.
+        listed: those with a score of at least 0.5 that chance does not make as strong (`significance.LISTED_Q`).
+        explained: those that would be listed but for an innocent explanation.
         members: accounts in listed rings.
         hubs: damped identifiers.
         seconds: wall time.
         timings: seconds of each step.
+        nulls, q_floor, by_chance: see `significance.Significance`.
+        unsure: rings that are not listed only because chance could make them.
     """
 
     run: int
@@ -44,15 +51,20 @@ class DetectReport:
     pairs: int
     rings: int
     listed: int
+    explained: int
     members: int
     hubs: int
     seconds: float
     timings: dict[str, float]
+    nulls: int
+    q_floor: float
+    by_chance: float
+    unsure: int
 
     @property
     def counts(self) -> dict[str, int]:
         """The counts alone, as `linkage runs` shows them."""
-        names = ("accounts", "identifiers", "sightings", "pairs", "rings", "listed", "members", "hubs")
+        names = ("accounts", "identifiers", "sightings", "pairs", "rings", "listed", "explained", "members", "hubs")
         return {name: getattr(self, name) for name in names}
 
 
@@ -79,6 +91,7 @@ def detect(
     resolution: float = 0.0,
     min_accounts: int = 3,
     hub_degree: int = HUB_DEGREE,
+    nulls: int | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> DetectReport:
     """Find rings in the case at `case` and keep them there, in the place of the last run's.
@@ -93,6 +106,9 @@ def detect(
         resolution: bits added to the prior of a pair. Higher gives tighter and smaller groups.
         min_accounts: the smallest ring, at least 2.
         hub_degree: identifiers shared by more accounts are hubs.
+        nulls: null models that the rings are compared with (`significance`); 0 leaves q-values empty and lists by score
+            alone, None takes as many as are needed and can be afforded (`significance.how_many`). An engine finds the
+            communities of null models, too.
         progress: called with the name of each step as it starts.
 
     Raises:
@@ -101,10 +117,19 @@ def detect(
         Neo4jError: the engine is a server that cannot be used.
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
-    _check(algorithm, min_accounts, hub_degree)
+    _check(algorithm, min_accounts, hub_degree, nulls)
     started_at = datetime.now(UTC).replace(tzinfo=None)
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
+    find = partial(
+        candidates.find,
+        algorithm=algorithm,
+        seed=seed,
+        resolution=resolution,
+        min_accounts=min_accounts,
+        hub_degree=hub_degree,
+        partition=_partition(engine, algorithm, seed),
+    )
     with store.scratch(case) as con:
         with clock.step("sightings"):
             sightings = identify(con, case)
@@ -114,30 +139,36 @@ def detect(
             weighed = learn_likeness(weigh(sightings), hub_degree)
             ledger = hubs(weighed, hub_degree)
         with clock.step("communities"):
-            found = candidates.find(
-                weighed,
-                algorithm=algorithm,
-                seed=seed,
-                resolution=resolution,
-                min_accounts=min_accounts,
-                hub_degree=hub_degree,
-                partition=_partition(engine, algorithm, seed),
-            )
+            found = find(weighed)
         with clock.step("rings"):
             people = profiles(con)
             assessed = assess(weighed, found, people, min_accounts=min_accounts)
+        with clock.step("nulls"):
+            if nulls is None:
+                nulls = how_many(int((assessed.scores.score >= LISTED_SCORE).sum()), sightings.ties)
+            by_chance = search_nulls(
+                sightings,
+                partial(_search, find=find, people=people, min_accounts=min_accounts, hub_degree=hub_degree),
+                nulls=nulls,
+                seed=seed,
+                # One graph at a time on somebody else's server.
+                threads=1 if engine else store.threads() or os.cpu_count() or 1,
+            )
+            measured = significance(assessed.strength, assessed.scores.score, by_chance)
+        with clock.step("commit"):
             past = record.history(con, case)
             judged = judge(
                 weighed,
                 assessed,
                 people,
+                measured,
                 names=record.account_ids(con),
                 earlier=past.rings,
                 run=past.run + 1,
             )
-        with clock.step("commit"):
             record.stage(con, weighed, judged, ledger)
-            listed = judged.rings["listed"]
+            explained = judged.rings["status"] == "explained"
+            listed = judged.rings["listed"] & ~explained
             report = DetectReport(
                 run=past.run + 1,
                 accounts=sightings.accounts,
@@ -146,10 +177,15 @@ def detect(
                 pairs=found.edges,
                 rings=len(listed),
                 listed=int(listed.sum()),
+                explained=int(explained.sum()),
                 members=int(judged.rings["accounts"][listed].sum()),
                 hubs=len(ledger),
                 seconds=round(time.monotonic() - clock.started, 3),
                 timings=clock.timings,
+                nulls=measured.nulls,
+                q_floor=measured.floor,
+                by_chance=measured.by_chance,
+                unsure=int(((assessed.scores.score >= LISTED_SCORE) & ~measured.passes).sum()),
             )
             parameters = {
                 "engine": engine.name if engine else "linkage",
@@ -160,18 +196,36 @@ def detect(
                 "min_accounts": min_accounts,
                 "hub_degree": hub_degree,
                 "population": weighed.population,
+                "nulls": report.nulls,
+                "q_floor": report.q_floor,
+                "by_chance": report.by_chance,
             }
             record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
 
 
-def _check(algorithm: str, min_accounts: int, hub_degree: int) -> None:
+def _search(
+    sightings: Sightings,
+    find: Callable[[Weighed], candidates.Candidates],
+    people: Profiles,
+    min_accounts: int,
+    hub_degree: int,
+) -> Found:
+    """What the very same search finds in a null model."""
+    weighed = learn_likeness(weigh(sightings), hub_degree)
+    assessed = assess(weighed, find(weighed), people, min_accounts=min_accounts)
+    return assessed.strength, assessed.scores.score
+
+
+def _check(algorithm: str, min_accounts: int, hub_degree: int, nulls: int | None) -> None:
     if algorithm not in ALGORITHMS:
         raise UsageError(f"There is no algorithm {algorithm!r}.", f"Choose one of: {', '.join(ALGORITHMS)}.")
     if min_accounts < 2:
         raise UsageError(f"A ring has at least 2 accounts, not {min_accounts}.", "Use --min-accounts 2 or more.")
     if hub_degree < 2:
         raise UsageError(f"A hub is shared by at least 2 accounts, not {hub_degree}.", "Use 2 or more.")
+    if nulls is not None and nulls < 0:
+        raise UsageError(f"There cannot be {nulls} null models.", "Use --nulls auto, or 0 for none.")
 
 
 def _partition(engine: Engine | None, algorithm: str, seed: int) -> Callable[[Graph], Labels] | None:

@@ -6,15 +6,16 @@ account's activity is spread. All of it happens in a scratch database; the case 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
+from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
 from linkage.timing_sightings import add_timing
 
@@ -23,6 +24,9 @@ RHYTHM_BUCKETS: Final = 8
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
+
+ALONE: Final = 3
+"""Of sightings that nobody shares so many are kept for each shared one of the kind (and a thousand of each kind)."""
 
 _PARTS: Final = range(RHYTHM_BUCKETS)
 
@@ -176,9 +180,54 @@ FROM seen s JOIN shared h USING (kind, value)
     JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
 GROUP BY s.account, h.identifier ORDER BY h.identifier, s.account;
 
+-- What an account alone works with is a work too, though nobody else's.
+CREATE TABLE alone AS
+WITH own AS (SELECT kind, value, any_value(account) AS account, sum(n)::BIGINT AS n, min(first_at) AS first_at,
+        max(last_at) AS last_at
+    FROM seen GROUP BY kind, value HAVING min(account) = max(account)),
+weighed AS (SELECT o.*, CASE WHEN o.kind = 'prompt' AND w.value IS NOT NULL THEN '{worked}'
+        ELSE coalesce(t.trust, o.kind) END AS weighed_as
+    FROM own o LEFT JOIN trusted t USING (kind, value) LEFT JOIN workers w USING (account, value)),
+kept AS (SELECT coalesce(trust, kind) AS weighed_as, {alone} * sum(accounts) + 1000 AS most FROM shared GROUP BY ALL),
+part AS (SELECT weighed_as, any_value(most) / count(*) AS part FROM weighed JOIN kept USING (weighed_as) GROUP BY ALL),
+most AS (SELECT account, weighed_as, max(n) AS most FROM weighed GROUP BY ALL),
+shared_most AS (SELECT s.account, coalesce(h.trust, h.kind) AS weighed_as, max(s.most) AS most
+    FROM sightings s JOIN shared h USING (identifier) GROUP BY ALL)
+SELECT w.account, weighed_as, w.n AS count, greatest(m.most, coalesce(s.most, 0)) AS most, w.first_at, w.last_at
+FROM weighed w JOIN part USING (weighed_as) JOIN most m USING (account, weighed_as)
+    LEFT JOIN shared_most s USING (account, weighed_as)
+WHERE part >= 1 OR hash(w.account, w.value) % 1000000 < 1000000 * part;
+
 DROP TABLE seen;
 DROP TABLE events;
 """
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Sightings of identifiers that only one account has. They link nobody, but chance may tie them otherwise.
+
+    Of kinds with very many of them only a part, chosen by hash (`ALONE`).
+
+    Attributes:
+        account: int32[U].
+        kind: int16[U], index into `Sightings.kinds`; kinds that nobody shares are left out.
+        count, most, first, last: int64[U], as in `Sightings`. Rows are sorted by all columns in the order (account,
+            kind, count, most, first, last).
+    """
+
+    account: NDArray[np.int32]
+    kind: NDArray[np.int16]
+    count: NDArray[np.int64]
+    most: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    @classmethod
+    def nobody(cls) -> "Alone":
+        """None at all."""
+        none = np.zeros(0, np.int64)
+        return cls(none.astype(np.int32), none.astype(np.int16), none, none, none, none)
 
 
 @dataclass(frozen=True)
@@ -197,6 +246,7 @@ class Sightings:
         behaviour: float64[A, B], how each account lives, in the order of `BEHAVIOURS`; NaN where unknown.
         rivals: int64[I], accounts that share the identifier but work with it so little that no sighting says so.
         ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
+        alone: what else each account was seen with.
     """
 
     account: NDArray[np.int32]
@@ -211,6 +261,12 @@ class Sightings:
     ceiling: NDArray[np.float64]
     rivals: NDArray[np.int64]
     behaviour: NDArray[np.float64]
+    alone: Alone = field(default_factory=Alone.nobody)
+
+    @property
+    def ties(self) -> int:
+        """All sightings, those of identifiers that one account has alone among them."""
+        return len(self.account) + len(self.alone.account)
 
     @property
     def degree(self) -> NDArray[np.int64]:
@@ -222,7 +278,8 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
 
     Tables left: `people` (accounts with their index `account`, facts and activity), `shared` (identifier, kind,
-    value, label, accounts, ceiling), `sightings` (account, identifier, count, most, first_at, last_at).
+    value, label, accounts, ceiling), `sightings` (account, identifier, count, most, first_at, last_at), `alone`
+    (account, weighed_as, count, most, first_at, last_at).
     Indices follow the sort order of ids, so that neither file order nor threads change anything.
 
     Raises:
@@ -234,7 +291,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     trust_prompts(con)
     add_timing(con)
     _add_networks(con, keep_private=keep_private)
-    con.execute(_SIGHTINGS)
+    con.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
     return _arrays(con)
 
 
@@ -276,19 +333,32 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
     kinds, index = np.unique(np.asarray(named["kind"], dtype=str), return_inverse=True)
     total = con.execute("SELECT count(*) FROM ids").fetchone()
     return Sightings(
-        account=np.asarray(rows["account"], dtype=np.int32),
         identifier=np.asarray(rows["identifier"], dtype=np.int32),
-        count=np.asarray(rows["count"], dtype=np.int64),
-        most=np.asarray(rows["most"], dtype=np.int64),
-        first=np.asarray(rows["first"], dtype=np.int64),
-        last=np.asarray(rows["last"], dtype=np.int64),
         kind=index.astype(np.int16),
         kinds=tuple(str(kind) for kind in kinds),
         accounts=int(total[0]) if total else 0,
         ceiling=np.asarray(named["ceiling"], dtype=np.float64),
         rivals=np.asarray(named["rivals"], dtype=np.int64),
         behaviour=_behaviour(con),
+        alone=_alone(con),
+        **_uses(rows),
     )
+
+
+def _uses(rows: dict[str, Any]) -> dict[str, Any]:
+    whole = {name: np.asarray(rows[name], dtype=np.int64) for name in ("count", "most", "first", "last")}
+    return {"account": np.asarray(rows["account"], dtype=np.int32), **whole}
+
+
+def _alone(con: duckdb.DuckDBPyConnection) -> Alone:
+    rows = con.execute(
+        """WITH places AS (SELECT name, row_number() OVER (ORDER BY name) - 1 AS kind
+            FROM (SELECT DISTINCT coalesce(trust, kind) AS name FROM shared))
+        SELECT account, kind, count, most, coalesce(epoch_us(first_at), $1) AS first,
+            coalesce(epoch_us(last_at), $1) AS last FROM alone JOIN places ON name = weighed_as ORDER BY ALL""",
+        [NEVER],
+    ).fetchnumpy()
+    return Alone(kind=np.asarray(rows["kind"], dtype=np.int16), **_uses(rows))
 
 
 def _behaviour(con: duckdb.DuckDBPyConnection) -> NDArray[np.float64]:

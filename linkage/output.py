@@ -115,6 +115,15 @@ def score(value: float) -> str:
     return ">0.99" if value > 0.99 else f"{value:.2f}"
 
 
+def q_value(value: float | None) -> str:
+    """A q-value; "-" where no null model was searched.
+
+    >>> q_value(0.0111), q_value(1.0), q_value(None)
+    ('0.011', '1.000', '-')
+    """
+    return "-" if value is None else f"{value:.3f}"
+
+
 def bar(start: float, length: float, scale: float, width: int = 20) -> str:
     """A piece of a waterfall: blanks up to `start`, then blocks, `scale` filling `width` characters."""
     if scale <= 0:

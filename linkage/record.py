@@ -23,9 +23,9 @@ _TABLES: Final = (
 )  # fmt: skip
 
 _STAGE: Final = """
-CREATE TABLE out_rings AS SELECT ring_id, rank, score, NULL::DOUBLE AS q_value, status, listed, accounts, exchanges,
-    make_timestamp(nullif(first, {never})) AS first_seen, make_timestamp(nullif(last, {never})) AS last_seen,
-    why, doubts, bits, factors::JSON AS factors FROM in_rings;
+CREATE TABLE out_rings AS SELECT ring_id, rank, score, if(isnan(q_value), NULL, q_value) AS q_value, status, listed,
+    accounts, exchanges, make_timestamp(nullif(first, {never})) AS first_seen,
+    make_timestamp(nullif(last, {never})) AS last_seen, why, doubts, bits, factors::JSON AS factors FROM in_rings;
 
 CREATE TABLE out_members AS
 WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)

@@ -23,9 +23,9 @@ class RingRow:
         ring_id: stable from run to run.
         rank: 1 is the first to look at.
         score: 0 to 1.
-        q_value: how easily chance makes a ring as strong; None until it is measured.
+        q_value: the part of the rings as strong as this one that chance would make, 0 to 1; None without null models.
         status: one of `model.STATUSES`.
-        listed: its score reaches the line, or it would but for its explanation.
+        listed: its score reaches the line and chance does not make it, or its score would but for its explanation.
         accounts, exchanges: members, and their exchanges.
         first_seen, last_seen: of any member.
         why, doubts: in plain language; doubts may be "".

@@ -185,11 +185,9 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     Nothing is fetched from the network, times are UTC, and temporary files stay beside the database.
     """
     config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    threads = os.environ.get("LINKAGE_THREADS")
-    if threads:
-        if not (threads.isascii() and threads.isdigit() and 1 <= int(threads) <= 1024):
-            raise UsageError(f"LINKAGE_THREADS is {threads!r}, which is no number of threads.", "Set it to 1 or more.")
-        config["threads"] = int(threads)
+    wanted = threads()
+    if wanted:
+        config["threads"] = wanted
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
     # Ingest writes row groups of uneven length; a checkpoint would join them, and write the whole case a second time.
@@ -198,6 +196,20 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     con.execute("SET enable_progress_bar = false")
     _OPENED.add(con)
     return con
+
+
+def threads() -> int | None:
+    """How many threads the user wants, by `LINKAGE_THREADS`; None if it is not set.
+
+    Raises:
+        UsageError: it is no number from 1 to 1024.
+    """
+    wanted = os.environ.get("LINKAGE_THREADS")
+    if not wanted:
+        return None
+    if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= 1024):
+        raise UsageError(f"LINKAGE_THREADS is {wanted!r}, which is no number of threads.", "Set it to 1 or more.")
+    return int(wanted)
 
 
 def interrupt() -> None:

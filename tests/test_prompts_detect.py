@@ -18,7 +18,8 @@ from linkage.detect import detect
 from linkage.evidence import pair_prior
 from linkage.evidence.weights import POPULATION_FLOOR
 from linkage.ingest import ingest
-from linkage.model import HEAVY_USES, WORKED_PROMPT
+from linkage.model import HEAVY_USES, LISTED_SCORE, WORKED_PROMPT
+from linkage.significance import LISTED_Q
 
 ORDINARY = 340
 """Accounts that ask what people ask, often enough to be looked at."""
@@ -187,9 +188,13 @@ def test_forty_accounts_that_live_on_one_template_are_one_ring(case: Path) -> No
     assert worked(case)[value] == pool
     ((popular,),) = rows(case, "SELECT max(bits) FROM shared WHERE accounts = 300")
     assert bits > pair_prior(POPULATION_FLOOR) > popular
-    assert rows(
-        case, "SELECT listed, accounts FROM rings JOIN members USING (ring_id) WHERE account_id = 'pool07'"
-    ) == [(True, 40)]
+    # One value alone is never beyond chance: null models keep how many hold it.
+    ((score, q, accounts),) = rows(
+        case, "SELECT score, q_value, accounts FROM rings JOIN members USING (ring_id) WHERE account_id = 'pool07'"
+    )
+    assert score >= LISTED_SCORE
+    assert q > LISTED_Q
+    assert accounts == 40
 
 
 def test_only_heavy_users_of_a_template_are_seen_with_it(case: Path) -> None:

@@ -112,6 +112,15 @@ def detail(line: str) -> None:
         click.echo(safe(line), err=True)
 
 
+def significance(nulls: int, floor: float, by_chance: float) -> None:
+    """Say what null models say of the list of rings; see `linkage.significance.Significance`."""
+    if not nulls:
+        note("No null model was searched (--nulls 0): rings are listed by score alone.")
+        return
+    note(f"By chance: {by_chance:.2g} such rings on average ({nulls} null models). Least q-value: {floor:.2g}.")
+    note('q answers "could chance link them?", never "are they guilty?".')
+
+
 def fail(line: str) -> None:
     """Say what went wrong, even under `--quiet`."""
     click.echo(safe(line), err=True)

@@ -5,12 +5,21 @@ from typing import TYPE_CHECKING
 
 import click
 
-from linkage.commands.common import case_option, detail, note, output_options, print_json, spinner, tell
+from linkage.commands.common import case_option, detail, note, output_options, print_json, significance, spinner, tell
 from linkage.commands.graph import database_option, no_publish_option, publish_after
 
 if TYPE_CHECKING:
     from linkage.communities import Engine
     from linkage.detect import DetectReport
+
+
+def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None:
+    """A number of null models; `auto` is None."""
+    if value == "auto":
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 7):
+        raise click.BadParameter(f"{value!r} is neither auto nor a number from 0 on.", ctx, param)
+    return int(value)
 
 
 @click.command(name="detect")
@@ -48,6 +57,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Identifiers shared by more accounts are damped: linkage hubs.",
 )
+@click.option(
+    "--nulls",
+    callback=_nulls,
+    default="auto",
+    metavar="N|auto",
+    show_default=True,
+    help="Null models that the rings are compared with: 3 to 39, as many as are needed and can be afforded. 0: none.",
+)
 @no_publish_option
 @output_options()
 def command(
@@ -59,6 +76,7 @@ def command(
     resolution: float,
     min_accounts: int,
     hub_degree: int,
+    nulls: int | None,
     no_publish: bool,
     as_json: bool,
 ) -> None:
@@ -66,6 +84,11 @@ def command(
 
     Every value that accounts share is weighed in bits, communities are found, and those that look like one hand
     behind many accounts are scored, explained and ranked.
+
+    Chance makes groups, too. So the same search goes through null models, in which the same accounts are tied to the
+    same values at random, and a ring's q-value says which part of the rings as strong as it chance would make. It
+    answers "could chance link them?", never "are they guilty?". A ring is listed from a score of 0.5 on, if its
+    q-value is at most 0.05. With --engine gds the null models go through GDS as well.
     """
     from linkage.detect import detect
 
@@ -79,11 +102,23 @@ def command(
             resolution=resolution,
             min_accounts=min_accounts,
             hub_degree=hub_degree,
+            nulls=nulls,
             progress=step,
         )
     detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
     if as_json:
-        print_json("detect", {**report.counts, "run": report.run, "seconds": report.seconds, "timings": report.timings})
+        measured = {"nulls": report.nulls, "q_floor": report.q_floor, "by_chance": report.by_chance}
+        print_json(
+            "detect",
+            {
+                **report.counts,
+                **measured,
+                "unsure": report.unsure,
+                "run": report.run,
+                "seconds": report.seconds,
+                "timings": report.timings,
+            },
+        )
     else:
         _print(report)
     publish_after(case, unless=no_publish, database=database)
@@ -106,8 +141,12 @@ def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
 def _print(report: "DetectReport") -> None:
     tell(
         f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
-        f"{report.rings - report.listed:,} linked groups below the line"
+        f"{report.explained:,} linked groups are explained as innocent, "
+        f"{report.rings - report.listed - report.explained:,} are below the line"
     )
+    significance(report.nulls, report.q_floor, report.by_chance)
+    if report.unsure:
+        note(f"Chance could make {report.unsure:,} more of a score of 0.5 or more: linkage rings --all")
     if report.listed:
         note("Look at them: linkage rings")
     elif report.rings:

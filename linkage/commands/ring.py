@@ -57,13 +57,13 @@ def command(
 
 def _print(why: "RingWhy", *, everything: bool) -> None:
     from linkage.commands.ring_why import print_doubts, print_kinds, print_score, print_values
-    from linkage.output import Page, day, score
+    from linkage.output import Page, day, q_value, score
     from linkage.summary import paragraph
 
     page, found = Page(), why.found
     r = found.ring
     below = "" if r.listed else ", below the line"
-    page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, {r.status}{below}")
+    page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, q {q_value(r.q_value)}, {r.status}{below}")
     seen = f", seen {day(r.first_seen)} to {day(r.last_seen)}" if r.first_seen else ""
     page.say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
     if found.decisions:

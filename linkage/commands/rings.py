@@ -4,20 +4,32 @@ from pathlib import Path
 
 import click
 
-from linkage.commands.common import case_option, limit_option, note, output_options, print_json, print_jsonl
+from linkage.commands.common import (
+    case_option,
+    limit_option,
+    note,
+    output_options,
+    print_json,
+    print_jsonl,
+    significance,
+)
 
 
 @click.command(name="rings")
 @case_option
-@click.option("--all", "unlisted", is_flag=True, help="Also groups whose score is below 0.5.")
+@click.option(
+    "--all", "unlisted", is_flag=True, help="Also groups below the line: score under 0.5 or q-value over 0.05."
+)
 @limit_option(None, "rings; 20 on a screen")
 @output_options(lines=True)
 def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jsonl: bool) -> None:
     """Show the rings, the first to look at first.
 
     The score (0 to 1) says how much a group looks like one hand behind many accounts. It is a lead, no verdict.
+    q (0 to 1) says which part of the rings as strong as this one chance would make: it answers "could chance link
+    them?", never "are they guilty?". Listed are those with a score of at least 0.5 and a q of at most 0.05.
     """
-    from linkage.results import rings
+    from linkage.results import rings, runs
 
     rows = rings(case, unlisted=unlisted, limit=limit if limit or as_json or as_jsonl else 21)
     if as_json:
@@ -27,7 +39,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
     elif not rows:
         note("No rings." if unlisted else "No rings. Groups below the line: linkage rings --all")
     else:
-        from linkage.output import Page, day, score
+        from linkage.output import Page, day, q_value, score
 
         shown = rows if limit else rows[:20]
         cells = [
@@ -35,6 +47,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
                 r.rank,
                 r.ring_id,
                 score(r.score),
+                q_value(r.q_value),
                 r.status,
                 f"{r.accounts:,}",
                 f"{r.exchanges:,}",
@@ -43,8 +56,13 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
             )
             for r in shown
         ]
-        headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("status", "left"), ("accounts", "right")]
-        Page().table([*headings, ("exchanges", "right"), ("last seen", "left"), ("why", "prose")], cells)
+        headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("q", "right"), ("status", "left")]
+        counts = [("accounts", "right"), ("exchanges", "right")]
+        Page().table([*headings, *counts, ("last seen", "left"), ("why", "prose")], cells)
+        for run in runs(case, limit=1):
+            known = run.parameters
+            if "nulls" in known:
+                significance(known["nulls"], known["q_floor"], known["by_chance"])
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")

@@ -19,8 +19,8 @@ from linkage.rings.features import Features
 from linkage.rings.identity import ring_ids
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
-from linkage.rings.score import Scores
 from linkage.rings.without import kinds_left_out, strongest_left_out
+from linkage.significance import Significance
 
 Columns = dict[str, NDArray[Any]]
 
@@ -30,7 +30,8 @@ class Judged:
     """The result of a run, as columns; names are those of the case's tables, accounts and identifiers are indices.
 
     Attributes:
-        rings: ring_id, rank, score, status, listed, accounts, exchanges, first, last, why, doubts, bits, factors.
+        rings: ring_id, rank, score, q_value (NaN where unknown), status, listed, accounts, exchanges, first, last, why,
+            doubts, bits, factors.
         members: ring_id, account, tier, confidence, bits.
         evidence: ring_id, identifier, accounts, outsiders, bits.
         owners: ring_id, account: possible victims, who are no members.
@@ -49,6 +50,7 @@ def judge(
     weighed: Weighed,
     assessed: Assessed,
     people: Profiles,
+    significance: Significance,
     *,
     names: Sequence[str],
     earlier: Mapping[str, Sequence[str]],
@@ -59,13 +61,13 @@ def judge(
     Args:
         weighed, assessed: what the earlier steps found.
         people: what is known of each account.
+        significance: of each assessed group.
         names: the account ids, by index.
         earlier: accounts of each ring of the run before, by ring id.
         run: this run's number.
     """
     candidates, victims = assessed.candidates, assessed.victims
-    features, scores = assessed.features, assessed.scores
-    evidence = _evidence(weighed, candidates, features)
+    evidence = _evidence(weighed, candidates, assessed.features)
     groups = _members_by_group(candidates.labels)
     ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
     owner_accounts = np.flatnonzero(victims >= 0)
@@ -73,7 +75,7 @@ def judge(
         left_out(weighed, assessed, people, evidence) for left_out in (kinds_left_out, strongest_left_out)
     )
     return Judged(
-        rings=_rings(weighed, features, scores, evidence, ids, people, candidates.labels),
+        rings=_rings(weighed, assessed, significance, evidence, ids, people),
         members=_members(weighed, candidates, ids),
         evidence={"ring_id": ids[evidence.pop("group")], **evidence} if len(ids) else {"ring_id": ids, **evidence},
         owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
@@ -133,14 +135,14 @@ def _evidence(weighed: Weighed, candidates: Candidates, features: Features) -> C
 
 def _rings(
     weighed: Weighed,
-    features: Features,
-    scores: Scores,
+    assessed: Assessed,
+    significance: Significance,
     evidence: Columns,
     ids: NDArray[np.object_],
     people: Profiles,
-    labels: NDArray[np.int64],
 ) -> Columns:
     groups = len(ids)
+    features, scores, labels = assessed.features, assessed.scores, assessed.candidates.labels
     banned = np.bincount(labels[labels >= 0], people.banned[labels >= 0], minlength=max(groups, 1))
     lines = _shared_by_group(weighed, evidence, groups)
     reasons, against, factors = [], [], []
@@ -150,7 +152,7 @@ def _rings(
         reasons.append(why(facts, lines[at], bits, explained=bool(scores.explained[at])))
         against.append(doubts(facts, lines[at], bits))
         factors.append(json.dumps({name: value for name, value in bits.items() if value}))
-    listed = scores.explained | (scores.score >= LISTED_SCORE)
+    listed = scores.explained | ((scores.score >= LISTED_SCORE) & significance.passes)
     order = np.lexsort((ids, -features.exchanges, -features.size, -scores.score, scores.explained, ~listed))
     rank = np.empty(groups, np.int64)
     rank[order] = np.arange(1, groups + 1)
@@ -158,6 +160,7 @@ def _rings(
         "ring_id": ids,
         "rank": rank,
         "score": scores.score,
+        "q_value": significance.q,
         "status": np.where(scores.explained, "explained", "open").astype(object),
         "listed": listed,
         "accounts": features.size.astype(np.int64),

@@ -1,0 +1,22 @@
+"""Significance: how easily chance makes a ring as strong.
+
+`rewire` draws a null model: the same sightings, tied at random. `nulls` searches several of them as the real ones were
+searched, and `q_values` compares. All of it answers "could chance link them?", never "are they guilty?".
+"""
+
+from linkage.significance.nulls import MOST_NULLS, Found, how_many, search_nulls
+from linkage.significance.q_values import LISTED_Q, Significance, q_values, significance
+from linkage.significance.rewire import by_chance, rewired
+
+__all__ = [
+    "LISTED_Q",
+    "MOST_NULLS",
+    "Found",
+    "Significance",
+    "by_chance",
+    "how_many",
+    "q_values",
+    "rewired",
+    "search_nulls",
+    "significance",
+]

@@ -1,0 +1,79 @@
+"""Search null models as the real sightings were searched, several at a time."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from linkage.identify import Sightings
+from linkage.significance.q_values import LISTED_Q
+from linkage.significance.rewire import by_chance, rewired
+
+Found = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Strength (bits) and score (0 to 1) of each ring of a null model."""
+
+FLOOR: Final = 0.01
+"""There are as many null models as the least q-value needs to be this, within the bounds below."""
+
+FEWEST_NULLS: Final = 3
+MOST_NULLS: Final = 39
+
+AFFORDED_TIES: Final = 60_000_000
+"""Beyond those without which nothing could be listed, all null models together have at most so many ties."""
+
+TIES_AT_ONCE: Final = 12_000_000
+"""Null models that are searched at the same time have at most so many ties: each takes up to about 400 bytes."""
+
+
+def how_many(listed: int, ties: int) -> int:
+    """Null models enough for the least q-value to be `FLOOR`, or where that cannot be afforded, `LISTED_Q`.
+
+    Args:
+        listed: rings whose score reaches the line. Without any none can be listed, and few null models do.
+        ties: sightings, those of values that only one account has among them.
+
+    >>> how_many(0, 10**5), how_many(1, 10**5), how_many(5, 10**5), how_many(400, 10**5), how_many(1, 10**7)
+    (3, 39, 19, 3, 19)
+    """
+    if not listed:
+        return FEWEST_NULLS
+    needed, wanted = (int(np.ceil(1 / (floor * listed))) - 1 for floor in (LISTED_Q, FLOOR))
+    return max(FEWEST_NULLS, needed, min(wanted, MOST_NULLS, AFFORDED_TIES // max(ties, 1)))
+
+
+def search_nulls(
+    sightings: Sightings, search: Callable[[Sightings], Found], *, nulls: int, seed: int, threads: int = 1
+) -> list[Found]:
+    """What `search` finds in null models of `sightings`.
+
+    An interrupt takes effect when the null models that are being searched are done.
+
+    Args:
+        sightings: as identified.
+        search: called in several threads at once.
+        nulls: how many.
+        seed: the same gives the same null models, whatever the number of threads.
+        threads: at most so many are searched at once; fewer where memory would be short.
+
+    Raises:
+        whatever `search` raises.
+    """
+    stopped = threading.Event()
+    sightings = by_chance(sightings)
+    seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(nulls, np.uint64)] if nulls else []
+
+    def one(its_seed: int) -> Found:
+        null = rewired(sightings, its_seed)
+        # Between drawing and searching there is a moment to stop, too.
+        return (np.zeros(0), np.zeros(0)) if stopped.is_set() else search(null)
+
+    at_once = max(1, min(threads, TIES_AT_ONCE // max(sightings.ties, 1)))
+    pool = ThreadPoolExecutor(at_once, thread_name_prefix="null")
+    try:
+        return [future.result() for future in [pool.submit(one, its_seed) for its_seed in seeds]]
+    finally:
+        stopped.set()
+        pool.shutdown(wait=True, cancel_futures=True)
