@@ -12,7 +12,7 @@ random ones (u, known) and of pairs of one hand (m, to be found):
     group:  bits(a, C)  = sum over behaviours of log2((SCEPTIC + sum over members c of m(d) / u(d)) / (SCEPTIC + s - 1))
 
 Behaviours are correlated: the sum is damped by what the sum over random pairs varies more than independent ones would.
-Where one hand behaves like random people, m is u and all bits are 0.
+Where no pairs behave more alike than chance makes them, all bits are 0.
 """
 
 from dataclasses import dataclass
@@ -40,6 +40,12 @@ SCEPTIC: Final = 2.0
 
 STEPS: Final = 12
 """Of EM. The likelihood hardly rises after ten."""
+
+GAIN: Final = 20.0
+"""Bits by which pairs of one hand must explain the case better than chance alone, or likeness is worth nothing."""
+
+GAIN_EACH: Final = 0.03
+"""The same for an account's pairs together. In null models of 3,000 and of 20,000 accounts the gain is 0.004 to 0.013."""
 
 SAMPLE: Final = 400_000
 """Pairs that are learnt from, at most."""
@@ -167,7 +173,7 @@ def learn(rank: Floats, u: NDArray[np.int32], v: NDArray[np.int32]) -> Likeness:
     apart = np.abs(rank[u] - rank[v])
     known, step = ~np.isnan(apart), _step(np.nan_to_num(apart))
     damp = _damp(rank, ratio)
-    share = 0.3
+    share, bits = 0.3, np.zeros(len(u))
     for _ in range(STEPS):
         logs = np.log2(ratio)
         bits = sum((np.where(known[:, at], logs[at, step[:, at]], 0.0) for at in range(behaviours)), np.zeros(len(u)))
@@ -180,7 +186,9 @@ def learn(rank: Floats, u: NDArray[np.int32], v: NDArray[np.int32]) -> Likeness:
             ratio[at] = _falling(m / chance, chance)
         damp = _damp(rank, ratio)
         share = float(np.clip(one_hand.sum() / max(weight.sum(), 1e-9), 0.02, 0.6)) if len(u) else share
-    return Likeness(rank, ratio, damp)
+    # By how many bits the mixture explains the pairs better than chance does.
+    gain = float((weight * np.log2(1 - share + share * np.exp2(np.clip(bits * damp, -60, 60)))).sum())
+    return Likeness(rank, ratio, damp) if gain > max(GAIN, GAIN_EACH * weight.sum()) else unlearnt(rank)
 
 
 def _step(apart: Floats) -> NDArray[np.int64]:
