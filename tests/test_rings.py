@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkage.identify import BEHAVIOURS
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
 from linkage.rings.identity import ring_ids
 from linkage.rings.profile import daily_rhythm
-from linkage.rings.score import BASE, FACTORS, score
+from linkage.rings.score import BASE, FACTORS, KNOWN_LIVES, score
 
 partitions = st.lists(st.integers(0, 4), min_size=1, max_size=20).map(
     lambda labels: [[f"a{at}" for at, label in enumerate(labels) if label == group] for group in sorted(set(labels))]
@@ -39,22 +40,31 @@ def test_the_same_accounts_in_another_run_get_another_id_when_nothing_is_inherit
     assert ring_ids([["b", "a"]], {}, 1) == ring_ids([["a", "b"]], {}, 1)
 
 
-def features(**known: float) -> Features:
-    """One group of 10 accounts about which nothing is known but `known`."""
+def features(*, lives: float = 0.0, **known: float) -> Features:
+    """One group of 10 accounts about which nothing is known but `known`; `place_…` and `alike_…` by behaviour.
+
+    Args:
+        lives: how far it is known of all accounts how they live.
+        known: features by name.
+    """
     values: dict[str, object] = {}
     for field in fields(Features):
         zero = ("net", "second", "costly", "work", "burst", "handoff", "balance", "verified", "banned")
         empty = 0.0 if field.name in zero else np.nan
         values[field.name] = np.array([known.get(field.name, empty)])
+    for name, empty in (("place", np.nan), ("alike", 0.0)):
+        values[name] = {at: np.array([known.get(f"{name}_{at}", empty)]) for at in BEHAVIOURS}
     values["size"] = np.array([known.get("size", 10.0)])
     values["created_spread_all"] = known.get("created_spread_all", 200.0)
     values["banned_all"] = known.get("banned_all", 0.01)
+    values["lives_all"] = lives
     return Features(**values)  # type: ignore[arg-type]
 
 
-def test_a_group_about_which_nothing_is_known_scores_below_the_line() -> None:
-    scores = score(features())
-    assert scores.factors["base"][0] == BASE
+@pytest.mark.parametrize(("lives", "base"), [(0.0, BASE), (1.0, BASE + KNOWN_LIVES)])
+def test_a_group_about_which_nothing_is_known_scores_below_the_line(lives: float, base: float) -> None:
+    scores = score(features(lives=lives))
+    assert scores.factors["base"][0] == base
     assert scores.score[0] < 0.5
 
 
@@ -70,9 +80,13 @@ def test_a_group_about_which_nothing_is_known_scores_below_the_line() -> None:
         ("bursts", {"burst": 0.7}),
         ("handoffs", {"handoff": 0.7}),
         ("balance", {"balance": 0.7}),
-        ("sign_ups", {"created_spread": 1.0}),
+        ("sign_ups", {"alike_signed_up": 3.0}),
+        ("alike", {"alike_volume": 1.0, "alike_adopted": 1.0}),
         ("banned", {"banned": 0.5}),
-        ("round_the_clock", {"rhythm": 0.02}),
+        ("round_the_clock", {"place_rhythm": -0.4}),
+        ("new_model", {"place_adopted": -0.3, "place_switched": 0.3}),
+        ("volume", {"place_volume": 0.3}),
+        ("young", {"place_signed_up": 0.3}),
     ],
 )
 def test_what_speaks_for_a_ring_raises_its_score(factor: str, more: dict[str, float]) -> None:
@@ -85,9 +99,10 @@ def test_what_speaks_for_a_ring_raises_its_score(factor: str, more: dict[str, fl
     ("factor", "more"),
     [
         ("network_only", {"beyond_network": 0.0}),
-        ("daily_rhythm", {"rhythm": 0.7}),
+        ("daily_rhythm", {"place_rhythm": 0.2}),
+        ("slow_to_change", {"place_adopted": 0.2, "place_switched": -0.2}),
         ("own_words", {"own_prompts": 0.0}),
-        ("tenure", {"age": 400.0, "created_spread": 150.0}),
+        ("tenure", {"place_signed_up": -0.3}),
         ("household", {"size": 4.0, "same_network": 1.0}),
         ("organisation", {"verified": 0.9}),
     ],
@@ -98,15 +113,38 @@ def test_what_speaks_against_a_ring_lowers_its_score(factor: str, more: dict[str
     assert scores.score[0] < score(features(size=more.get("size", 10.0))).score[0]
 
 
+@pytest.mark.parametrize("factor", ["kinds", "costly", "own_words"])
+def test_where_lives_are_known_what_is_shared_says_nothing_of_why(factor: str) -> None:
+    more = {"second": 6.0, "costly": 1.0, "reach": 10.0, "own_prompts": 0.0}
+    assert score(features(**more)).factors[factor][0] != 0
+    assert score(features(lives=1.0, **more)).factors[factor][0] == 0
+
+
+def test_what_an_innocent_reason_outweighs_is_explained_and_no_longer_below_the_line() -> None:
+    ring = {"net": 8.0, "second": 6.0, "costly": 1.0, "reach": 10.0, "own_prompts": 0.1}
+    assert not score(features(**ring)).explained[0]
+    verified = score(features(verified=1.0, **ring))
+    assert verified.explained[0]
+    assert verified.linked[0] >= 0.5
+    assert verified.score[0] < score(features(**ring)).score[0]
+    # Too weak to be a ring without the reason: it is explained by nothing, since there is nothing to explain.
+    assert not score(features(verified=1.0)).explained[0]
+
+
 def test_every_factor_is_bounded_and_named_once() -> None:
     names = [factor.name for factor in FACTORS]
     assert len(set(names)) == len(names)
     for extreme in (-1e9, 0.0, 1e9):
         shares = {"costly", "burst", "handoff", "balance", "banned", "verified", "own_prompts", "rhythm"}
         known = {f.name: float(np.clip(extreme, 0, 1)) if f.name in shares else extreme for f in fields(Features)}
-        for factor in FACTORS:
-            with np.errstate(all="ignore"):
-                assert abs(factor.bits(features(**known))[0]) <= 4
+        known |= {f"place_{at}": float(np.clip(extreme, -0.5, 0.5)) for at in BEHAVIOURS}
+        known |= {f"alike_{at}": extreme for at in BEHAVIOURS}
+        for lives in (0.0, 1.0):
+            for factor in FACTORS:
+                with np.errstate(all="ignore"):
+                    bits = factor.bits(features(lives=lives, **known))[0]
+                assert abs(bits) <= 5
+                assert bits <= 0 or not factor.innocent
 
 
 @given(st.lists(st.integers(0, 50), min_size=8, max_size=8), st.integers(0, 7))

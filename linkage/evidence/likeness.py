@@ -45,7 +45,7 @@ GAIN: Final = 20.0
 """Bits by which pairs of one hand must explain the case better than chance alone, or likeness is worth nothing."""
 
 GAIN_EACH: Final = 0.03
-"""The same for an account's pairs together. In null models of 3,000 and of 20,000 accounts the gain is 0.004 to 0.013."""
+"""The same for an account's pairs together. Null models of 3,000 and of 20,000 accounts gain 0.004 to 0.013."""
 
 SAMPLE: Final = 400_000
 """Pairs that are learnt from, at most."""

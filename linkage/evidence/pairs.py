@@ -193,15 +193,22 @@ def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties, signed_u
         keys = np.empty(d)
         for x in range(d):
             keys[x] = np.float64((np.int64(account[start + x]) * 2654435761 + np.int64(i) * 40503) & 0xFFFFFFFF)
+        near = min(ties // 2, (d - 1) // 2)  # In a small hub further steps would come round to the same pairs.
+        place = np.empty(d, np.int64)
         for by_age in range(2):
             if by_age:
                 for x in range(d):
                     keys[x] = signed_up[account[start + x]]
             order = np.argsort(keys, kind="mergesort")
+            if not by_age:
+                for x in range(d):
+                    place[order[x]] = x
             for x in range(d):
-                # In a small hub further steps would come round to the same pairs.
-                for step in range(1, min(ties // 2, (d - 1) // 2) + 1):
+                for step in range(1, near + 1):
                     here, there = start + order[x], start + order[(x + step) % d]
+                    apart = abs(place[here - start] - place[there - start])
+                    if by_age and min(apart, d - apart) <= near:
+                        continue  # Tied already.
                     worth = bits[i] * min(habit[here], habit[there])
                     if worth <= 0.0:
                         continue

@@ -121,7 +121,7 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
 
 
 def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -> Columns:
-    """The same of behaving alike, which is no kind but brings bits as one: one row a group."""
+    """The same of behaving alike, which is no kind but brings bits as one."""
     candidates = assessed.candidates
     likeness, labels, groups = candidates.evidence.likeness, candidates.labels, len(assessed.features.size)
     inside = labels >= 0
@@ -129,7 +129,7 @@ def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -
     vars(unlike).update({name: value for name, value in vars(weighed).items() if name not in vars(unlike)})
     evidence = group_evidence(unlike, labels)
     features = measure(unlike, replace(candidates, evidence=evidence), people)
-    return {
+    found = {
         "group": np.arange(groups),
         "kind": np.full(groups, LIKENESS, dtype=object),
         "values": np.zeros(groups, np.int64),
@@ -140,6 +140,8 @@ def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -
         "score_without": score(features).score,
         "members_without": np.bincount(labels[inside & (evidence.net > 0)], minlength=groups).astype(np.int64),
     }
+    matters = (found["bits"] != 0) | (found["score_without"] != assessed.scores.score)
+    return {name: column[matters] for name, column in found.items()}
 
 
 def strongest_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
