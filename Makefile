@@ -30,7 +30,7 @@ demo: .venv/made
 	for command in "ingest exports" detect rings "ring 1" "evaluate exports/truth.csv"; do \
 		printf '\n$$ linkage %s\n' "$$command"; linkage $$command; done
 	@printf '\nWhere to look next, in the folder $(DEMO)/ with ../$(BIN)/linkage:\n'
-	@printf '  linkage open 4              a ring in Neo4j Browser; downloads a local Neo4j if there is none\n'
+	@printf '  linkage open 1              a ring in Neo4j Browser; downloads a local Neo4j if there is none\n'
 	@printf '  linkage ring 2              another ring\n  linkage rings --all         groups below the line: families, offices\n'
 	@printf '  linkage hubs                what was damped\n  linkage export rings/       everything as CSV\n'
 

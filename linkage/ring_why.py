@@ -10,7 +10,7 @@ import duckdb
 from linkage import results, store
 from linkage.bridge import Bridge, Held, weakest_bridge
 from linkage.factors import Step, against, score_of, steps
-from linkage.model import LISTED_SCORE, kind_of
+from linkage.model import LIKENESS, LISTED_SCORE, kind_of
 from linkage.output import score as shown
 from linkage.results import Ring, RingRow
 from linkage.summary import People, Sentence, summary
@@ -146,8 +146,12 @@ def _listed(kinds: Sequence[KindRow]) -> str:
     if not deciding:
         least = min(row.score_without for row in kinds)
         return f"No single kind decides: its score is at least {shown(least)} without any one of them."
-    parts = [f"without {kind_of(row.kind).plural} (score {shown(row.score_without)})" for row in deciding]
+    parts = [f"without {_named(row.kind)} (score {shown(row.score_without)})" for row in deciding]
     return f"It would not be listed {' or '.join(parts)}."
+
+
+def _named(kind: str) -> str:
+    return "their likeness" if kind == LIKENESS else kind_of(kind).plural
 
 
 def _not_listed(factors: Mapping[str, float], *, listed: bool) -> str:
