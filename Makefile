@@ -42,7 +42,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-deep: .venv/made-test
-	$(BIN)/python -m pytest -o norecursedirs=.venv tests/deep
+	$(BIN)/python -m pytest -o norecursedirs='.*' tests/deep
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py
@@ -60,6 +60,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/prompts.py
+	$(BIN)/python benchmarks/significance.py
 
 clean:
 	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache
