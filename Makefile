@@ -43,7 +43,7 @@ test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 test-deep: .venv/made-test
-	$(BIN)/python -m pytest -o norecursedirs=.venv tests/deep
+	$(BIN)/python -m pytest -o norecursedirs='.*' tests/deep
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py
@@ -61,6 +61,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/prompts.py
+	$(BIN)/python benchmarks/significance.py
 
 WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
 SEEDS := 101,102,103

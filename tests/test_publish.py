@@ -144,7 +144,7 @@ def test_before_any_run_accounts_and_what_they_share_are_there(graph: Graph, whe
 
 def test_what_others_added_is_never_touched(graph: Graph, where: Target, tmp_path: Path) -> None:
     case = make_case(tmp_path / "case.duckdb", **ring_of())
-    detect(case)
+    detect(case, nulls=0)
     publish(case, where)
     (ring,) = results.rings(case)
     graph.write(
@@ -159,7 +159,7 @@ def test_what_others_added_is_never_touched(graph: Graph, where: Target, tmp_pat
     ties = sorted(map(str, graph.rows("MATCH ()-[x]->() WHERE x.mirrored IS NULL RETURN type(x), x {.*}")))
     assert not publish(case, where).changed
     add_rows(case, payments=[{"account_id": "other2", "payment_id": "card-a"}])
-    detect(case)
+    detect(case, nulls=0)
     publish(case, where)
     after = sorted(map(str, graph.rows(mine)))
     assert [row for row in after if "Ring" not in row and "Linkage" not in row] == [
