@@ -337,8 +337,10 @@ def test_all_answer_on_the_sample(graph: Graph, sample_case: Path) -> None:
     names, size = picture(graph, "ring", ring=str(rank))
     assert names >= {*members, *evidence}
     assert size < 300
-    for other in {"1", "2", "3", "4", "5", "6"} - {str(rank)}:
-        assert 10 < picture(graph, "ring", ring=other)[1] < 300
+    others = [row[0] for row in graph.rows("MATCH (r:Ring) RETURN r.rank") if row[0] != rank]
+    assert len(others) >= 4
+    for other in others:
+        assert 10 < picture(graph, "ring", ring=str(other))[1] < 300
 
 
 def test_a_query_cannot_write(graph: Graph) -> None:
