@@ -92,9 +92,9 @@ def evaluate_case(case: Path, truth: Path, structures: Path | None = None) -> Ev
         NotFoundError: no such file, or no run yet.
         InputError: a file lacks a column, says two things of one account, or the two contradict each other.
     """
+    judged = results.judged(case)
     known = read_truth(truth)
     lines = read_structures(structures) if structures else None
-    judged = results.judged(case)
     with store.reading(case) as con:
         held = {row[0] for row in con.execute(_ACCOUNTS).fetchall()}
     found = evaluate(

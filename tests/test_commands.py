@@ -92,7 +92,7 @@ def test_the_three_commands_and_what_follows(linkage: Callable[..., Output], sam
     document = json.loads(linkage("ring", ids[0], *at, "--json")[1])
     assert document["ring"]["ring_id"] == ids[0]
     assert {"members", "evidence", "bystanders"} <= set(document)
-    assert sum(e["bits"] for e in document["evidence"]) > document["ring"]["bits"]
+    assert sum(kind["bits"] for kind in document["kinds"]) > document["ring"]["bits"]
     a, b = (member["account_id"] for member in document["members"][:2])
     assert json.loads(linkage("why", a, b, *at, "--json")[1])["ring_id"] == ids[0]
     assert linkage("why", a, b, *at)[0] == 0

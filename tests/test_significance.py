@@ -105,7 +105,8 @@ def test_the_order_of_rows_changes_no_null_model(rows: set[tuple[str, str, str]]
     one, two = rewired(s, 3), rewired(replace(s, **columns), 3)
     for field in fields(Sightings):
         if field.name != "alone":
-            assert np.array_equal(getattr(one, field.name), getattr(two, field.name)), field.name
+            known = field.name == "behaviour"
+            assert np.array_equal(getattr(one, field.name), getattr(two, field.name), equal_nan=known), field.name
 
 
 def graphs(rows: list[int], columns: list[int]) -> list[tuple[tuple[int, ...], ...]]:
@@ -278,10 +279,12 @@ def test_a_planted_ring_is_no_chance() -> None:
     ring = np.arange(100, 115)
     people.created[ring] = people.created[ring[0]]
     people.rhythm[ring] = 0.0
+    # They live alike: nine ranks next to each other.
+    s.behaviour[ring] = s.behaviour[ring[0]] * (1 + np.arange(len(ring))[:, None] / 1_000)
     found = judged(planted(s, ring, ("device", "ip", "payment", "prompt:worked")), people, nulls=19)
     assert found.q.min() <= 0.05
     assert found.by_chance <= 0.5
-    assert judged(s, people, nulls=19).q.min() > 0.05
+    assert judged(noise(3, density=0.05), strangers(3), nulls=19).q.min() > 0.05
 
 
 def test_noise_shows_no_rings_beyond_chance() -> None:

@@ -7,7 +7,7 @@ damped.
 
 from linkage.evidence.groups import GroupEvidence, group_evidence
 from linkage.evidence.hubs import HUB_DEGREE, Hub, hubs
-from linkage.evidence.likeness import SCEPTIC, unlearnt
+from linkage.evidence.likeness import SCEPTIC, Likeness, unlearnt
 from linkage.evidence.pairs import learn_likeness, pair_edges
 from linkage.evidence.weights import PARTNERS, Weighed, group_prior, pair_prior, saturate, weigh
 
@@ -17,6 +17,7 @@ __all__ = [
     "SCEPTIC",
     "GroupEvidence",
     "Hub",
+    "Likeness",
     "Weighed",
     "group_evidence",
     "group_prior",

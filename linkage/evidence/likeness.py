@@ -74,6 +74,11 @@ class Likeness:
     damp: float
     node: NDArray[np.int64] | None = None
 
+    @property
+    def learnt(self) -> bool:
+        """Whether behaving alike is worth anything here."""
+        return bool((self.ratio != 1.0).any())
+
     @cached_property
     def kernel(self) -> Floats:
         """float64[B, CELLS], m / u by the difference of two cells."""

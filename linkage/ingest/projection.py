@@ -40,7 +40,7 @@ STORED: Final[dict[str, tuple[str, ...]]] = {
     "identifiers": ("account_id", "kind", "value", "label", "ip_net", "at"),
     "links": ("account_id", "other_account_id", "kind", "at"),
 }  # fmt: skip
-"""The columns that the case keeps of each table, in the order of `store.SCHEMA`."""
+"""The columns that the case keeps of each table, in the order of `case_schema.SCHEMA`."""
 
 
 @dataclass(frozen=True)

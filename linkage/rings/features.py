@@ -6,14 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.candidates import Candidates
-from linkage.evidence import SCEPTIC, Weighed
+from linkage.evidence import SCEPTIC, Likeness, Weighed
 from linkage.identify import BEHAVIOURS, NEVER
 from linkage.model import HEAVY_USES, NEAR_PROMPT, WORKED_PROMPT
 from linkage.rings.profile import Profiles
 
 Floats = NDArray[np.float64]
-
-BEHAVIOURS_AT = {name: at for at, name in enumerate(BEHAVIOURS)}
 
 DAY_US = 86_400_000_000
 
@@ -50,8 +48,9 @@ class Features:
         alike: by behaviour (`identify.BEHAVIOURS`) mean bits of a member's likeness to the others.
         place: by behaviour how far the members stand from the middle of all linked accounts' ranking, from -0.5 to 0.5,
             as if there were two more members in the middle; NaN where nothing is known of any.
-        lives_all: how far it is known of all linked accounts how they live: 0 where there are no exchanges, 1 where at
-            least half have enough of them.
+        lives_all: how far it is known of all linked accounts how they live, 0 to 1: a third each for their hours, for
+            how they took up a new model (both whole from a third of the accounts on), and for what likeness is worth.
+        learnt: whether the case says what likeness is worth.
         exchanges, first, last: totals and times over the members.
     """
 
@@ -78,6 +77,7 @@ class Features:
     alike: dict[str, Floats]
     place: dict[str, Floats]
     lives_all: float
+    learnt: bool
     exchanges: NDArray[np.int64]
     first: NDArray[np.int64]
     last: NDArray[np.int64]
@@ -140,17 +140,19 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
         alike={name: mean(candidates.evidence.alike[:, at]) for at, name in enumerate(BEHAVIOURS)},
         place={name: _place(weighed.likeness.rank[inside, at], label, groups) for at, name in enumerate(BEHAVIOURS)},
-        lives_all=_known(weighed.likeness.rank),
+        lives_all=_told(weighed.likeness),
+        learnt=weighed.likeness.learnt,
         exchanges=np.bincount(label, profiles.exchanges[inside], minlength=groups).astype(np.int64),
         first=_extreme(np.minimum, profiles.first[inside], label, groups),
         last=_extreme(np.maximum, profiles.last[inside], label, groups),
     )
 
 
-def _known(rank: Floats) -> float:
-    linked = ~np.isnan(rank[:, BEHAVIOURS_AT["signed_up"]])
-    lives = ~np.isnan(rank[:, BEHAVIOURS_AT["volume"]])
-    return min(1.0, 2.0 * float(lives.sum()) / max(int((linked | lives).sum()), 1))
+def _told(likeness: Likeness) -> float:
+    linked = max(int((~np.isnan(likeness.rank)).any(axis=1).sum()), 1)
+    known = (~np.isnan(likeness.rank)).sum(axis=0) / linked
+    hours, change = (min(1.0, 3.0 * float(known[list(BEHAVIOURS).index(name)])) for name in ("rhythm", "adopted"))
+    return (hours + change + float(likeness.learnt)) / 3
 
 
 def _place(rank: Floats, label: NDArray[np.int64], groups: int) -> Floats:

@@ -101,6 +101,8 @@ def _work(f: Features) -> Floats:
 
 
 def _sign_ups(f: Features) -> Floats:
+    if not f.learnt:
+        return _between(np.log2((f.created_spread_all + 1) / (f.created_spread + 1)) / 2, 0, 2)
     return _between(0.75 * _sum(f.alike, "signed_up", "began") - 0.5, -0.5, 4)
 
 
@@ -217,7 +219,7 @@ class Scores:
 
 def base(features: Features) -> float:
     """Bits that every group starts from: where it is known how accounts live, an ordinary life speaks for innocence."""
-    return BASE + KNOWN_LIVES * features.lives_all
+    return round(BASE + KNOWN_LIVES * features.lives_all, 2)
 
 
 def score(features: Features) -> Scores:

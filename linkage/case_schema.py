@@ -1,0 +1,160 @@
+"""The tables of a case file, and what brings a case of an older version to the next one."""
+
+from typing import Final
+
+SCHEMA_VERSION: Final = 4
+
+_DECISIONS: Final = """
+-- What people decided, append-only; the latest on a ring counts.
+CREATE TABLE decisions (decision BIGINT PRIMARY KEY, ring_id VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
+    note VARCHAR NOT NULL, tags VARCHAR[] NOT NULL, "by" VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
+    source VARCHAR NOT NULL, run BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL);
+"""
+
+_PROMPTS: Final = """
+-- What is kept of raw prompts: a sketch of each (linkage/prompts/sketch.py).
+CREATE TABLE prompts (prompt UBIGINT NOT NULL, tokens USMALLINT NOT NULL, sketch BLOB NOT NULL);
+-- The template of each prompt's body, opening and ending, named by the smallest id of the prompts that follow it.
+CREATE TABLE templates (prompt UBIGINT NOT NULL, body UBIGINT NOT NULL, opening UBIGINT, ending UBIGINT);
+-- Names that templates had before later prompts joined them to others. They stay valid: see `template_aliases`.
+CREATE TABLE former_templates (part VARCHAR NOT NULL, alias UBIGINT NOT NULL);
+CREATE VIEW template_aliases AS
+SELECT f.part, f.alias,
+    CASE f.part WHEN 'opening' THEN t.opening WHEN 'ending' THEN t.ending ELSE t.body END AS template
+FROM former_templates f JOIN templates t ON t.prompt = f.alias;
+-- Where the newest run found, from all that an account sends, that a prompt follows another template than its
+-- near-duplicates do.
+CREATE TABLE followed (account_id VARCHAR NOT NULL, prompt UBIGINT NOT NULL, template UBIGINT NOT NULL);
+-- The template of each exchange whose prompt was given as text.
+CREATE VIEW exchange_templates AS
+SELECT e.account_id, e."at", e.model, e.prompt, coalesce(f.template, t.body) AS template, t.opening, t.ending
+FROM exchanges e JOIN templates t USING (prompt) LEFT JOIN followed f USING (account_id, prompt);
+-- Filled by `--keep-skeletons` only (linkage/prompts/words.py): the words of some prompts of each template that enough
+-- accounts send, as keyed hashes, the text of words that enough accounts use, and a hash of each account that used
+-- another word so far.
+CREATE TABLE prompt_words (prompt UBIGINT NOT NULL, words UBIGINT[] NOT NULL);
+CREATE TABLE words (word UBIGINT NOT NULL, "text" VARCHAR NOT NULL);
+CREATE TABLE word_accounts (word UBIGINT NOT NULL, account UINTEGER NOT NULL);
+"""
+
+_PROMPT_COLUMN: Final = """
+ALTER TABLE exchanges ADD COLUMN prompt UBIGINT;
+ALTER TABLE shared ADD COLUMN trust VARCHAR;
+INSERT INTO meta SELECT 'former_prompts', '1' FROM exchanges WHERE starts_with(prompt_fingerprint, 'exact:') LIMIT 1;
+"""
+
+_RING_KINDS: Final = """
+-- What each kind of evidence brings to a ring, and what the ring would be without it (linkage/rings/without.py). Over a
+-- ring's kinds the bits add up to its own plus the prior.
+CREATE TABLE ring_kinds (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, "values" BIGINT NOT NULL,
+    bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
+-- The same of the value that brings a ring most.
+CREATE TABLE ring_strongest (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
+"""
+
+# Rows that are there already get no place; `placed_from` is the first command whose rows have one.
+_PLACE_COLUMNS: Final = """
+ALTER TABLE account_rows ADD COLUMN file BIGINT;
+ALTER TABLE account_rows ADD COLUMN line BIGINT;
+ALTER TABLE payments ADD COLUMN file BIGINT;
+ALTER TABLE payments ADD COLUMN line BIGINT;
+ALTER TABLE logins ADD COLUMN file BIGINT;
+ALTER TABLE logins ADD COLUMN line BIGINT;
+ALTER TABLE exchanges ADD COLUMN file BIGINT;
+ALTER TABLE exchanges ADD COLUMN line BIGINT;
+ALTER TABLE identifiers ADD COLUMN file BIGINT;
+ALTER TABLE identifiers ADD COLUMN line BIGINT;
+ALTER TABLE links ADD COLUMN file BIGINT;
+ALTER TABLE links ADD COLUMN line BIGINT;
+INSERT INTO meta SELECT 'placed_from', (coalesce(max(command), 0) + 1)::VARCHAR FROM commands;
+"""
+
+# The contract tables hold what ingest has canonicalised and, where private, hashed: no raw prompt, e-mail or phone.
+# `file` (files.file) and `line` (from 1, the record's first; in Parquet the row) say where a row stands. Both are NULL
+# in rows from before version 4, and where several rows made one of an account; the line where it cannot be told.
+_TABLES: Final = """
+CREATE TABLE meta (key VARCHAR PRIMARY KEY, value VARCHAR NOT NULL);
+
+-- One row a call of `linkage ingest`; finished_at is NULL while it runs or after it was interrupted.
+CREATE TABLE commands (command BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, finished_at TIMESTAMP,
+    files VARCHAR[] NOT NULL);
+-- One row a file that went in; (sha256, "table") is its identity.
+CREATE TABLE files (file BIGINT PRIMARY KEY, command BIGINT NOT NULL, name VARCHAR NOT NULL, "table" VARCHAR NOT NULL,
+    sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, rows BIGINT NOT NULL, added BIGINT NOT NULL,
+    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL);
+CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reason VARCHAR NOT NULL, excerpt VARCHAR);
+
+-- At most two rows an account: what older commands settled, and what the newest command said.
+CREATE TABLE account_rows (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, created_at TIMESTAMP,
+    banned_at TIMESTAMP, email VARCHAR, email_label VARCHAR, email_domain VARCHAR, phone VARCHAR, phone_label VARCHAR,
+    org_id VARCHAR, org_verified BOOLEAN, status VARCHAR, country VARCHAR, plan VARCHAR,
+    file BIGINT, line BIGINT);
+CREATE TABLE payments (account_id VARCHAR NOT NULL, payment_id VARCHAR NOT NULL, method VARCHAR, added_at TIMESTAMP,
+    file BIGINT, line BIGINT);
+CREATE TABLE logins (account_id VARCHAR NOT NULL, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR,
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
+CREATE TABLE exchanges (command BIGINT NOT NULL, account_id VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
+    exchange_id VARCHAR, ip VARCHAR, ip_net VARCHAR, device_id VARCHAR, user_agent VARCHAR, model VARCHAR,
+    prompt_fingerprint VARCHAR, input_tokens BIGINT, output_tokens BIGINT, prompt UBIGINT,
+    file BIGINT, line BIGINT);
+CREATE TABLE identifiers (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    ip_net VARCHAR, "at" TIMESTAMP, file BIGINT, line BIGINT);
+CREATE TABLE links (account_id VARCHAR NOT NULL, other_account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL,
+    "at" TIMESTAMP, file BIGINT, line BIGINT);
+
+-- What the newest run saw: identifiers that two accounts or more share, and who was seen with them. `trust` is the kind
+-- that an identifier is weighed as, where that is another than its own (`model.WORKED_PROMPT`).
+CREATE TABLE shared (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
+    bits DOUBLE NOT NULL, trust VARCHAR);
+CREATE TABLE sightings (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    count BIGINT NOT NULL, first_seen TIMESTAMP, last_seen TIMESTAMP, bits DOUBLE NOT NULL);
+
+-- One row a `linkage detect`. The tables below hold the newest run, but for memberships, which lineage needs.
+CREATE TABLE runs (run BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL,
+    parameters JSON NOT NULL, versions JSON NOT NULL, counts JSON NOT NULL, timings JSON NOT NULL);
+CREATE TABLE rings (ring_id VARCHAR PRIMARY KEY, rank BIGINT NOT NULL, score DOUBLE NOT NULL, q_value DOUBLE,
+    status VARCHAR NOT NULL, listed BOOLEAN NOT NULL, accounts BIGINT NOT NULL, exchanges BIGINT NOT NULL,
+    first_seen TIMESTAMP, last_seen TIMESTAMP, why VARCHAR NOT NULL, doubts VARCHAR NOT NULL, bits DOUBLE NOT NULL,
+    factors JSON NOT NULL);
+CREATE TABLE members (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, tier VARCHAR NOT NULL,
+    confidence DOUBLE NOT NULL, bits DOUBLE NOT NULL, exchanges BIGINT NOT NULL, first_seen TIMESTAMP,
+    last_seen TIMESTAMP);
+CREATE TABLE evidence (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR,
+    accounts BIGINT NOT NULL, outsiders BIGINT NOT NULL, bits DOUBLE NOT NULL, first_seen TIMESTAMP,
+    last_seen TIMESTAMP);
+-- Accounts that touch a ring without being members: bystanders, victims.
+CREATE TABLE bystanders (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, bits DOUBLE NOT NULL,
+    reason VARCHAR NOT NULL);
+CREATE TABLE hubs (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
+    bits_alone DOUBLE NOT NULL, pairs_spared BIGINT NOT NULL, reason VARCHAR NOT NULL);
+-- Ring ids live on from run to run by overlap of their members.
+CREATE TABLE memberships (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL);
+
+-- A later command's non-empty value wins; within one command the greatest value does, whatever the file order.
+CREATE VIEW accounts AS
+WITH said AS (SELECT account_id,
+    arg_max(created_at, (command, created_at)) FILTER (created_at IS NOT NULL) AS created_at,
+    arg_max(banned_at, (command, banned_at)) FILTER (banned_at IS NOT NULL) AS banned_at,
+    arg_max({e: email, l: email_label, d: email_domain}, (command, email)) FILTER (email IS NOT NULL) AS email,
+    arg_max({p: phone, l: phone_label}, (command, phone)) FILTER (phone IS NOT NULL) AS phone,
+    arg_max(org_id, (command, org_id)) FILTER (org_id IS NOT NULL) AS org_id,
+    arg_max(org_verified, (command, org_verified)) FILTER (org_verified IS NOT NULL) AS org_verified,
+    arg_max(status, (command, status)) FILTER (status IS NOT NULL) AS status,
+    arg_max(country, (command, country)) FILTER (country IS NOT NULL) AS country,
+    arg_max(plan, (command, plan)) FILTER (plan IS NOT NULL) AS plan
+    FROM account_rows GROUP BY account_id)
+SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_label, email.d AS email_domain,
+    phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
+"""
+
+SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS
+"""Makes an empty case."""
+
+# What brings a case of an older version to the next one.
+MIGRATIONS: Final[dict[int, str]] = {
+    1: _DECISIONS,
+    # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
+    2: _PROMPT_COLUMN + _PROMPTS,
+    3: _RING_KINDS + _PLACE_COLUMNS,
+}
