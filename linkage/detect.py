@@ -13,6 +13,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from linkage import __version__, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.errors import InputError, UsageError
@@ -206,6 +209,7 @@ def detect(
 
 def _search(
     sightings: Sightings,
+    lives: NDArray[np.int64],
     find: Callable[[Weighed], candidates.Candidates],
     people: Profiles,
     min_accounts: int,
@@ -213,7 +217,7 @@ def _search(
 ) -> Found:
     """What the very same search finds in a null model."""
     weighed = learn_likeness(weigh(sightings), hub_degree)
-    assessed = assess(weighed, find(weighed), people, min_accounts=min_accounts)
+    assessed = assess(weighed, find(weighed), people.of(lives), min_accounts=min_accounts)
     return assessed.strength, assessed.scores.score
 
 

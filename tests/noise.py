@@ -103,10 +103,12 @@ def strangers(seed: int, accounts: int = 5_000) -> Profiles:
     )
 
 
-def search(people: Profiles, sightings: Sightings) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def search(
+    people: Profiles, sightings: Sightings, lives: NDArray[np.int64] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Strength and score of each ring, by the very code that `detect` runs."""
     weighed = learn_likeness(weigh(sightings), HUB_DEGREE)
-    assessed = assess(weighed, candidates.find(weighed), people, min_accounts=3)
+    assessed = assess(weighed, candidates.find(weighed), people if lives is None else people.of(lives), min_accounts=3)
     return assessed.strength, assessed.scores.score
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from linkage import decisions, results, store
+from linkage.case_schema import SCHEMA_VERSION
 from linkage.decisions import Decision
 from linkage.detect import detect
 from linkage.errors import InputError
@@ -82,7 +83,7 @@ def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
         store.set_meta(con, "schema_version", "1")
     before = results.rings(case, unlisted=True)
     with store.reading(case) as con:
-        assert store.meta(con, "schema_version") == str(store.SCHEMA_VERSION)
+        assert store.meta(con, "schema_version") == str(SCHEMA_VERSION)
     decisions.record(case, [decided(case, "confirm")])
     after = results.rings(case, unlisted=True)
     assert [replace(row, status="open") for row in after] == [replace(row, status="open") for row in before]

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from linkage import store
+from linkage.case_schema import SCHEMA_VERSION
 from linkage.detect import detect
 from linkage.errors import InputError
 from linkage.export import export
@@ -424,7 +425,7 @@ def test_an_older_case_without_prompts_takes_them(tmp_path: Path, fingerprint: s
     ingest([tmp_path / "exchanges-0.csv"], case)
     made_older(case)
     ingest([written(tmp_path / "exchanges-1.csv", world())], case)
-    assert rows(case, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(store.SCHEMA_VERSION),)]
+    assert rows(case, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(SCHEMA_VERSION),)]
     assert rows(case, "SELECT count(prompt), count(prompt_fingerprint) FROM exchanges") == [
         (len(world()), int(bool(fingerprint)))
     ]

@@ -225,7 +225,7 @@ def test_threads_change_no_null_model_and_a_failure_comes_through() -> None:
         assert np.array_equal(score, others)
     assert len({tuple(strength.tolist()) for strength, _ in one}) > 1
 
-    def fails(sightings: Sightings) -> Found:
+    def fails(sightings: Sightings, lives: NDArray[np.int64]) -> Found:
         raise ValueError("no search")
 
     with pytest.raises(ValueError, match="no search"):
@@ -236,7 +236,7 @@ def test_threads_change_no_null_model_and_a_failure_comes_through() -> None:
 def test_an_interrupt_ends_the_search_before_the_next_null_model() -> None:
     calls = []
 
-    def interrupted(sightings: Sightings) -> Found:
+    def interrupted(sightings: Sightings, lives: NDArray[np.int64]) -> Found:
         calls.append(1)
         os.kill(os.getpid(), signal.SIGINT)
         return np.zeros(0), np.zeros(0)

@@ -1,6 +1,6 @@
 """What is known of each account beside what it shares: age, organisation, activity, rhythm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import duckdb
@@ -46,6 +46,10 @@ class Profiles:
     first: NDArray[np.int64]
     last: NDArray[np.int64]
     rhythm: NDArray[np.float64]
+
+    def of(self, lives: NDArray[np.int64]) -> "Profiles":
+        """The profiles of accounts each of which leads the life of account lives[a]."""
+        return Profiles(**{field.name: getattr(self, field.name)[lives] for field in fields(self)})
 
 
 def profiles(con: duckdb.DuckDBPyConnection) -> Profiles:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from linkage.identify import Sightings
 from linkage.significance.q_values import LISTED_Q
-from linkage.significance.rewire import by_chance, rewired
+from linkage.significance.rewire import Lives, by_chance, exchanged, rewired
 
 Found = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Strength (bits) and score (0 to 1) of each ring of a null model."""
@@ -45,15 +45,19 @@ def how_many(listed: int, ties: int) -> int:
 
 
 def search_nulls(
-    sightings: Sightings, search: Callable[[Sightings], Found], *, nulls: int, seed: int, threads: int = 1
+    sightings: Sightings, search: Callable[[Sightings, Lives], Found], *, nulls: int, seed: int, threads: int = 1
 ) -> list[Found]:
     """What `search` finds in null models of `sightings`.
+
+    Not only who is seen with what is drawn at random, but also who lives how: with many values, a ring's accounts meet
+    each other in a null model, too, and would be found for living alike.
 
     An interrupt takes effect when the null models that are being searched are done.
 
     Args:
         sightings: as identified.
-        search: called in several threads at once.
+        search: called in several threads at once, with a null model and with whose life each account leads in it
+            (int64[A], `Profiles.of`).
         nulls: how many.
         seed: the same gives the same null models, whatever the number of threads.
         threads: at most so many are searched at once; fewer where memory would be short.
@@ -63,12 +67,13 @@ def search_nulls(
     """
     stopped = threading.Event()
     sightings = by_chance(sightings)
+    tied = np.unique(np.concatenate((sightings.account, sightings.alone.account)))
     seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(nulls, np.uint64)] if nulls else []
 
     def one(its_seed: int) -> Found:
-        null = rewired(sightings, its_seed)
+        null, lives = exchanged(rewired(sightings, its_seed), tied, its_seed)
         # Between drawing and searching there is a moment to stop, too.
-        return (np.zeros(0), np.zeros(0)) if stopped.is_set() else search(null)
+        return (np.zeros(0), np.zeros(0)) if stopped.is_set() else search(null, lives)
 
     at_once = max(1, min(threads, TIES_AT_ONCE // max(sightings.ties, 1)))
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="null")

@@ -31,6 +31,8 @@ from numpy.typing import NDArray
 from linkage.identify import Alone, Sightings
 from linkage.kernel import kernel
 
+Lives = NDArray[np.int64]
+
 MIX: Final = 20
 """Swaps for each mended tie."""
 
@@ -77,6 +79,22 @@ def rewired(sightings: Sightings, seed: int) -> Sightings:
         last=with_account(s.last, alone.last),
         alone=Alone.nobody(),
     )
+
+
+def exchanged(sightings: Sightings, tied: NDArray[np.int32], seed: int) -> tuple[Sightings, Lives]:
+    """The sightings, with accounts that lead each other's lives.
+
+    Args:
+        sightings: as rewired.
+        tied: int32[…], the accounts that were seen with anything; the others keep their lives.
+        seed: of the draw, 0 or more.
+
+    Returns:
+        the sightings with `behaviour` exchanged, and whose life each account leads (int64[A]).
+    """
+    lives = np.arange(sightings.accounts)
+    lives[tied] = np.random.default_rng((seed, 1)).permutation(tied)
+    return replace(sightings, behaviour=sightings.behaviour[lives]), lives
 
 
 def by_chance(sightings: Sightings) -> Sightings:
