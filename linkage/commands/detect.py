@@ -141,7 +141,7 @@ def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
 def _print(report: "DetectReport") -> None:
     tell(
         f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
-        f"{report.explained:,} linked groups are explained as innocent, "
+        f"{report.explained:,} linked {'group is' if report.explained == 1 else 'groups are'} explained as innocent, "
         f"{report.rings - report.listed - report.explained:,} are below the line"
     )
     significance(report.nulls, report.q_floor, report.by_chance)
