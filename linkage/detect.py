@@ -23,7 +23,7 @@ from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
 from linkage.identify import Sightings, identify
 from linkage.model import LISTED_SCORE
 from linkage.rings import Profiles, assess, judge, profiles
-from linkage.significance import Found, how_many, search_nulls, significance
+from linkage.significance import Found, how_many, how_many_more, search_nulls, significance
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -147,17 +147,20 @@ def detect(
             people = profiles(con)
             assessed = assess(weighed, found, people, min_accounts=min_accounts)
         with clock.step("nulls"):
-            if nulls is None:
-                nulls = how_many(int((assessed.scores.score >= LISTED_SCORE).sum()), sightings.ties)
-            by_chance = search_nulls(
+            search = partial(
+                search_nulls,
                 sightings,
                 partial(_search, find=find, people=people, min_accounts=min_accounts, hub_degree=hub_degree),
-                nulls=nulls,
                 seed=seed,
                 # One graph at a time on somebody else's server.
                 threads=1 if engine else store.threads() or os.cpu_count() or 1,
             )
-            measured = significance(assessed.strength, assessed.scores.score, by_chance)
+            strength, score = assessed.strength, assessed.scores.score
+            first = how_many(int((score >= LISTED_SCORE).sum()), sightings.ties) if nulls is None else nulls
+            by_chance = search(nulls=first)
+            if nulls is None:
+                by_chance += search(nulls=how_many_more(strength, score, by_chance), after=first)
+            measured = significance(strength, score, by_chance)
         with clock.step("commit"):
             past = record.history(con, case)
             judged = judge(

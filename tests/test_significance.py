@@ -21,7 +21,17 @@ from linkage.detect import detect
 from linkage.errors import UsageError
 from linkage.identify import Alone, Sightings
 from linkage.sample import FOLDER
-from linkage.significance import LISTED_Q, Found, by_chance, how_many, q_values, rewired, search_nulls, significance
+from linkage.significance import (
+    LISTED_Q,
+    Found,
+    by_chance,
+    how_many,
+    how_many_more,
+    q_values,
+    rewired,
+    search_nulls,
+    significance,
+)
 from linkage.significance import rewire as rewiring
 from tests.cases import make_case, sightings
 from tests.noise import judged, noise, search, strangers
@@ -231,6 +241,28 @@ def test_threads_change_no_null_model_and_a_failure_comes_through() -> None:
     with pytest.raises(ValueError, match="no search"):
         search_nulls(s, fails, nulls=4, seed=9, threads=2)
     assert search_nulls(s, fails, nulls=0, seed=9) == []
+
+
+def test_later_null_models_of_a_seed_are_those_of_a_longer_search() -> None:
+    s, people = noise(2, 500), strangers(2, 500)
+    whole = search_nulls(s, partial(search, people), nulls=3, seed=9)
+    parts = search_nulls(s, partial(search, people), nulls=2, seed=9)
+    parts += search_nulls(s, partial(search, people), nulls=1, seed=9, after=2)
+    for (strength, _), (other, _) in zip(whole, parts, strict=True):
+        assert np.array_equal(strength, other)
+
+
+def test_few_rings_beyond_chance_among_many_get_the_null_models_that_they_need() -> None:
+    strength = np.array([20.0, 19.0, 18.0, *np.linspace(0.0, 5.0, 25)])
+    null = (np.array([6.0, 2.0]), np.array([0.98, 0.8]))
+    score = 1.0 / (1.0 + np.exp2(-strength))
+    more = how_many_more(strength, score, [null] * 3)
+    assert more == 3
+    assert significance(strength, score, [null] * 3).q[:3].min() > LISTED_Q
+    assert significance(strength, score, [null] * (3 + more)).q[:3].max() <= LISTED_Q
+    # Nothing is beyond chance, or there are enough already.
+    assert how_many_more(np.zeros(4), np.full(4, 0.5), [null] * 3) == 0
+    assert how_many_more(strength, score, [null] * 19) == 0
 
 
 def test_an_interrupt_ends_the_search_before_the_next_null_model() -> None:

@@ -4,7 +4,7 @@
 searched, and `q_values` compares. All of it answers "could chance link them?", never "are they guilty?".
 """
 
-from linkage.significance.nulls import MOST_NULLS, Found, how_many, search_nulls
+from linkage.significance.nulls import MOST_NULLS, Found, how_many, how_many_more, search_nulls
 from linkage.significance.q_values import LISTED_Q, Significance, q_values, significance
 from linkage.significance.rewire import by_chance, rewired
 
@@ -15,6 +15,7 @@ __all__ = [
     "Significance",
     "by_chance",
     "how_many",
+    "how_many_more",
     "q_values",
     "rewired",
     "search_nulls",

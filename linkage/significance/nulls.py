@@ -1,7 +1,7 @@
 """Search null models as the real sightings were searched, several at a time."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.identify import Sightings
+from linkage.model import LISTED_SCORE
 from linkage.significance.q_values import LISTED_Q
 from linkage.significance.rewire import Lives, by_chance, exchanged, rewired
 
@@ -44,8 +45,29 @@ def how_many(listed: int, ties: int) -> int:
     return max(FEWEST_NULLS, needed, min(wanted, MOST_NULLS, AFFORDED_TIES // max(ties, 1)))
 
 
+def how_many_more(strength: NDArray[np.float64], score: NDArray[np.float64], found: Sequence[Found]) -> int:
+    """Null models that are missing for rings stronger than all of those so far to be listed.
+
+    Of 28 rings whose score reaches the line three may be beyond chance: three null models give them 1 / 12 at best.
+
+    Args:
+        strength, score: of the real rings.
+        found: what the null models so far show.
+    """
+    strongest = max((null.max(initial=-np.inf) for null, _ in found), default=np.inf)
+    beyond = int(((strength > strongest) & (score >= LISTED_SCORE)).sum())
+    needed = int(np.ceil(1 / (LISTED_Q * beyond))) - 1 if beyond else 0
+    return max(0, needed - len(found))
+
+
 def search_nulls(
-    sightings: Sightings, search: Callable[[Sightings, Lives], Found], *, nulls: int, seed: int, threads: int = 1
+    sightings: Sightings,
+    search: Callable[[Sightings, Lives], Found],
+    *,
+    nulls: int,
+    seed: int,
+    threads: int = 1,
+    after: int = 0,
 ) -> list[Found]:
     """What `search` finds in null models of `sightings`.
 
@@ -61,6 +83,7 @@ def search_nulls(
         nulls: how many.
         seed: the same gives the same null models, whatever the number of threads.
         threads: at most so many are searched at once; fewer where memory would be short.
+        after: so many null models of the seed have been searched before: the next ones are.
 
     Raises:
         whatever `search` raises.
@@ -68,7 +91,9 @@ def search_nulls(
     stopped = threading.Event()
     sightings = by_chance(sightings)
     tied = np.unique(np.concatenate((sightings.account, sightings.alone.account)))
-    seeds = [int(state) for state in np.random.SeedSequence(seed).generate_state(nulls, np.uint64)] if nulls else []
+    # A longer draw begins with the shorter one.
+    states = np.random.SeedSequence(seed).generate_state(after + nulls, np.uint64)
+    seeds = [int(state) for state in states[after:]]
 
     def one(its_seed: int) -> Found:
         null, lives = exchanged(rewired(sightings, its_seed), tied, its_seed)
