@@ -6,7 +6,7 @@ one when
 1. what they share beyond what each explains by itself, weighed as if they were accounts (`evidence.condense`), beats
    the prior of two such nodes;
 2. their members behave alike (`LIKE` bits or more, `evidence.likeness`);
-3. judged together they look at least as much like one hand as the better of the two does alone.
+3. judged together they look as much like one hand (to `SLACK` bits) as the better of the two does alone.
 
 The best pairs go first, each group once a round, until no pair passes.
 """
@@ -31,6 +31,9 @@ LEAST: Final = -4.0
 
 HOLDERS: Final = 1_000
 """Values shared by more groups tie no pair of them."""
+
+SLACK: Final = 0.1
+"""Bits that two groups may lose by it: what they look like alone is never known to a tenth of a bit."""
 
 ROUNDS: Final = 10
 
@@ -57,7 +60,7 @@ def unite(weighed: Weighed, candidates: Candidates, strength: Strength) -> Candi
         place = _numbers(labels, [pair[:2] for pair in pairs])
         passed = []
         for a, b, name in pairs:
-            if together[place[a]] >= max(bits[a], bits[b]):
+            if together[place[a]] >= max(bits[a], bits[b]) - SLACK:
                 passed.append((a, b))
             else:
                 refused.add(name)
