@@ -53,6 +53,14 @@ CREATE TABLE ring_strongest (ring_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, va
     bits DOUBLE NOT NULL, members BIGINT NOT NULL, score_without DOUBLE NOT NULL, members_without BIGINT NOT NULL);
 """
 
+_LINEAGE: Final = """
+-- What became of each ring in each run (linkage/rings/lineage.py): a row for each ring that the run found, and for
+-- each of the run before that ended. Runs before version 4 have none.
+CREATE TABLE lineage (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, event VARCHAR NOT NULL, other VARCHAR,
+    accounts BIGINT NOT NULL, joined BIGINT NOT NULL, "left" BIGINT NOT NULL, banned BIGINT NOT NULL,
+    score DOUBLE, listed BOOLEAN NOT NULL);
+"""
+
 # Rows that are there already get no place; `placed_from` is the first command whose rows have one.
 _PLACE_COLUMNS: Final = """
 ALTER TABLE account_rows ADD COLUMN file BIGINT;
@@ -110,7 +118,7 @@ CREATE TABLE shared (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHA
 CREATE TABLE sightings (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
     count BIGINT NOT NULL, first_seen TIMESTAMP, last_seen TIMESTAMP, bits DOUBLE NOT NULL);
 
--- One row a `linkage detect`. The tables below hold the newest run, but for memberships, which lineage needs.
+-- One row a `linkage detect`. The tables below hold the newest run, but for memberships and lineage.
 CREATE TABLE runs (run BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL, seconds DOUBLE NOT NULL,
     parameters JSON NOT NULL, versions JSON NOT NULL, counts JSON NOT NULL, timings JSON NOT NULL);
 CREATE TABLE rings (ring_id VARCHAR PRIMARY KEY, rank BIGINT NOT NULL, score DOUBLE NOT NULL, q_value DOUBLE,
@@ -129,7 +137,7 @@ CREATE TABLE bystanders (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, 
 CREATE TABLE hubs (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, label VARCHAR, accounts BIGINT NOT NULL,
     bits_alone DOUBLE NOT NULL, pairs_spared BIGINT NOT NULL, reason VARCHAR NOT NULL);
 -- Ring ids live on from run to run by overlap of their members.
-CREATE TABLE memberships (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL);
+CREATE TABLE memberships (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, banned BOOLEAN);
 
 -- A later command's non-empty value wins; within one command the greatest value does, whatever the file order.
 CREATE VIEW accounts AS
@@ -148,7 +156,7 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS
+SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -156,5 +164,5 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
-    3: _RING_KINDS + _PLACE_COLUMNS,
+    3: _RING_KINDS + _PLACE_COLUMNS + _LINEAGE + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;",
 }

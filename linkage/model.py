@@ -196,5 +196,11 @@ FLAGGED: Final[frozenset[str]] = frozenset({"open", "watch", "confirmed"})
 Tier = Literal["core", "likely", "bridge"]
 TIERS: Final[tuple[Tier, ...]] = ("core", "likely", "bridge")
 
+EVENTS: Final = (
+    "born", "grew", "shrank", "replaced", "changed", "same", "returned", "split_from", "merged_into", "gone",
+)  # fmt: skip
+"""What can become of a ring from one run to the next (`rings.lineage`). Members that were banned count as lost:
+`replaced` lost some so and gained others, `changed` gained as many as it lost."""
+
 LISTED_SCORE: Final = 0.5
 """A ring is listed from this score on."""

@@ -12,7 +12,7 @@ from linkage import decisions, store
 from linkage.errors import CaseBusyError
 from linkage.evidence import Hub, Weighed, pair_prior
 from linkage.identify import NEVER
-from linkage.rings import Judged
+from linkage.rings import Earlier, Judged
 
 BYSTANDERS: Final = 50
 """At most so many bystanders are kept for each ring."""
@@ -21,6 +21,21 @@ _TABLES: Final = (
     "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
     "ring_strongest",
 )  # fmt: skip
+
+_EARLIER: Final = """
+CREATE OR REPLACE TEMP TABLE earlier AS
+SELECT row_number() OVER (ORDER BY ring_id) - 1 AS ring, ring_id, max(run) AS run FROM kase.memberships GROUP BY ring_id
+"""
+
+_EARLIER_MEMBERS: Final = """
+SELECT e.ring, i.account, coalesce(m.banned, true) AS banned
+FROM earlier e JOIN kase.memberships m USING (ring_id, run) JOIN ids i USING (account_id) ORDER BY e.ring, i.account
+"""
+
+_EARLIER_VALUES: Final = """
+SELECT e.ring, h.identifier, v.bits
+FROM earlier e JOIN kase.evidence v USING (ring_id) JOIN shared h USING (kind, value) ORDER BY e.ring, h.identifier
+"""
 
 _STAGE: Final = """
 CREATE TABLE out_rings AS SELECT ring_id, rank, score, if(isnan(q_value), NULL, q_value) AS q_value, status, listed,
@@ -78,6 +93,12 @@ FROM in_kinds;
 CREATE TABLE out_ring_strongest AS
 SELECT x.ring_id, h.kind, h.value, h.label, x.bits, x.members, x.score_without, x.members_without
 FROM in_strongest x JOIN shared h USING (identifier) ORDER BY x.ring_id;
+
+CREATE TABLE out_memberships AS
+SELECT m.ring_id, i.account_id, m.banned FROM in_members m JOIN ids i USING (account);
+
+CREATE TABLE out_lineage AS SELECT ring_id, event, other, accounts, joined, "left", banned,
+    if(isnan(score), NULL, score) AS score, listed FROM in_lineage ORDER BY ring_id;
 """
 
 
@@ -87,23 +108,33 @@ class History:
 
     Attributes:
         run: number of the newest run, 0 if there is none.
-        rings: the accounts of each ring of that run, by ring id.
+        rings: all rings that there ever were.
     """
 
     run: int
-    rings: dict[str, list[str]]
+    rings: Earlier
 
 
 def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
-    """Read what ring ids are inherited from."""
+    """Read what ring ids are inherited from, in the numbers that `identify` gave accounts and identifiers."""
     with store.attached(con, case):
         row = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchone()
         run = int(row[0]) if row else 0
-        rows = con.execute(
-            "SELECT ring_id, list(account_id ORDER BY account_id) FROM kase.memberships WHERE run = ? GROUP BY ring_id",
-            [run],
-        ).fetchall()
-    return History(run, {str(ring_id): list(accounts) for ring_id, accounts in rows})
+        con.execute(_EARLIER)
+        rings = con.execute("SELECT ring_id, run = ? FROM earlier ORDER BY ring", [run]).fetchall()
+        members = con.execute(_EARLIER_MEMBERS).fetchnumpy()
+        values = con.execute(_EARLIER_VALUES).fetchnumpy()
+    earlier = Earlier(
+        ids=[str(row[0]) for row in rings],
+        there=np.array([row[1] for row in rings], np.bool_),
+        member_ring=np.asarray(members["ring"], np.int64),
+        member=np.asarray(members["account"], np.int64),
+        member_banned=np.asarray(members["banned"], np.bool_),
+        value_ring=np.asarray(values["ring"], np.int64),
+        value=np.asarray(values["identifier"], np.int64),
+        value_bits=np.asarray(values["bits"], np.float64),
+    )
+    return History(run, earlier)
 
 
 def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -135,6 +166,7 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("owners", judged.owners),
         ("kinds", judged.kinds),
         ("strongest", judged.strongest),
+        ("lineage", judged.lineage),
         ("hubs", ledger_columns),
         ("weights", weights),
     ):
@@ -153,4 +185,5 @@ def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> No
             con.execute(f"INSERT INTO kase.{name} SELECT * FROM out_{name}")  # noqa: S608
         con.execute(decisions.status_sql("kase.rings", "kase.decisions"))
         con.execute("INSERT INTO kase.runs VALUES (?, ?, ?, ?, ?, ?, ?)", run_row)
-        con.execute("INSERT INTO kase.memberships SELECT ?, ring_id, account_id FROM out_members", [run_row[0]])
+        for name in ("memberships", "lineage"):
+            con.execute(f"INSERT INTO kase.{name} SELECT ?, * FROM out_{name}", [run_row[0]])  # noqa: S608

@@ -41,7 +41,17 @@ def everything(case: Path) -> list[list[tuple[Any, ...]]]:
     with store.reading(case) as con:
         return [
             con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
-            for table in ("rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "memberships")
+            for table in (
+                "rings",
+                "members",
+                "evidence",
+                "bystanders",
+                "hubs",
+                "shared",
+                "sightings",
+                "memberships",
+                "lineage",
+            )
         ]
 
 

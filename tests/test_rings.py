@@ -10,34 +10,8 @@ from hypothesis import strategies as st
 from linkage.identify import BEHAVIOURS
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
-from linkage.rings.identity import ring_ids
 from linkage.rings.profile import daily_rhythm
 from linkage.rings.score import BASE, FACTORS, KNOWN_LIVES, score
-
-partitions = st.lists(st.integers(0, 4), min_size=1, max_size=20).map(
-    lambda labels: [[f"a{at}" for at, label in enumerate(labels) if label == group] for group in sorted(set(labels))]
-)
-
-
-@given(partitions, partitions)
-def test_ring_ids_are_unique_repeatable_and_inherited_at_most_once(
-    before: list[list[str]], after: list[list[str]]
-) -> None:
-    first = ring_ids(before, {}, 1)
-    earlier = dict(zip(first, before, strict=True))
-    second = ring_ids(after, earlier, 2)
-    assert second == ring_ids(after, earlier, 2)
-    assert len(set(second)) == len(after)
-    for ring_id, accounts in zip(second, after, strict=True):
-        if ring_id in earlier:
-            common = len(set(accounts) & set(earlier[ring_id]))
-            assert common >= min(len(accounts), len(earlier[ring_id])) / 2
-
-
-def test_the_same_accounts_in_another_run_get_another_id_when_nothing_is_inherited() -> None:
-    assert ring_ids([["a", "b"]], {}, 1) != ring_ids([["a", "b"]], {}, 2)
-    assert ring_ids([["ab", "c"]], {}, 1) != ring_ids([["a", "bc"]], {}, 1)
-    assert ring_ids([["b", "a"]], {}, 1) == ring_ids([["a", "b"]], {}, 1)
 
 
 def features(*, lives: float = 0.0, **known: float) -> Features:

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "rings": "Show the rings, the first to look at first.",
     "ring": "Show one ring: why and why not, members, evidence, bystanders.",
     "why": "Show what ties two accounts.",
+    "changes": "Tell what became of the rings since an earlier run.",
     "expand": "Rank who is tied to accounts that are known to be bad.",
     "template": "Show who sends a template of prompts, how often and when.",
     "templates": "List the templates that accounts share or one follows.",

@@ -1,7 +1,7 @@
 """From assessed groups to judged rings: the columns that the case keeps of a run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -16,7 +16,7 @@ from linkage.model import HEAVY_USES, LISTED_SCORE
 from linkage.rings.assess import Assessed
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
-from linkage.rings.identity import ring_ids
+from linkage.rings.lineage import Earlier, Lineage, lineage
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
 from linkage.rings.without import kinds_left_out, strongest_left_out
@@ -32,10 +32,11 @@ class Judged:
     Attributes:
         rings: ring_id, rank, score, q_value (NaN where unknown), status, listed, accounts, exchanges, first, last, why,
             doubts, bits, factors.
-        members: ring_id, account, tier, confidence, bits.
+        members: ring_id, account, tier, confidence, bits, banned.
         evidence: ring_id, identifier, accounts, outsiders, bits.
         owners: ring_id, account: possible victims, who are no members.
         kinds, strongest: ring_id, and what `without` says of each kind and of the strongest value.
+        lineage: ring_id, event, other, accounts, joined, left, banned, score (NaN for what ended), listed.
     """
 
     rings: Columns
@@ -44,6 +45,7 @@ class Judged:
     owners: Columns
     kinds: Columns
     strongest: Columns
+    lineage: Columns
 
 
 def judge(
@@ -53,7 +55,7 @@ def judge(
     significance: Significance,
     *,
     names: Sequence[str],
-    earlier: Mapping[str, Sequence[str]],
+    earlier: Earlier,
     run: int,
 ) -> Judged:
     """Give each assessed group its id, its sentences and its place in the list.
@@ -63,38 +65,43 @@ def judge(
         people: what is known of each account.
         significance: of each assessed group.
         names: the account ids, by index.
-        earlier: accounts of each ring of the run before, by ring id.
+        earlier: the rings of earlier runs.
         run: this run's number.
     """
     candidates, victims = assessed.candidates, assessed.victims
     evidence = _evidence(weighed, candidates, assessed.features)
-    groups = _members_by_group(candidates.labels)
-    ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
+    values = (evidence["group"], evidence["identifier"].astype(np.int64), evidence["bits"])
+    past = lineage(candidates.labels, names, people.banned, values, earlier, run)
+    ids = past.ids
     owner_accounts = np.flatnonzero(victims >= 0)
     kinds, strongest = (
         left_out(weighed, assessed, people, evidence) for left_out in (kinds_left_out, strongest_left_out)
     )
+    rings = _rings(weighed, assessed, significance, evidence, ids, people)
     return Judged(
-        rings=_rings(weighed, assessed, significance, evidence, ids, people),
-        members=_members(weighed, candidates, ids),
+        rings=rings,
+        members=_members(weighed, candidates, ids, people),
         evidence={"ring_id": ids[evidence.pop("group")], **evidence} if len(ids) else {"ring_id": ids, **evidence},
         owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
         if len(ids)
         else {"ring_id": ids, "account": np.zeros(0, np.int32)},
         kinds={"ring_id": ids[kinds.pop("group")], **kinds},
         strongest={"ring_id": ids[strongest.pop("group")], **strongest},
+        lineage=_lineage(past, rings),
     )
 
 
-def _members_by_group(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    inside = np.flatnonzero(labels >= 0)
-    order = inside[np.argsort(labels[inside], kind="stable")]
-    if not len(order):
-        return []
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
+def _lineage(past: Lineage, rings: Columns) -> Columns:
+    """What became of the rings, with what they are now; of those that ended nothing is left."""
+    columns = dict(past.columns)
+    group = columns.pop("group")
+    ended: dict[str, Any] = {"accounts": 0, "score": np.nan, "listed": False}
+    return columns | {
+        name: np.append(rings[name], np.array([nothing], rings[name].dtype))[group] for name, nothing in ended.items()
+    }
 
 
-def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_]) -> Columns:
+def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_], people: Profiles) -> Columns:
     inside = np.flatnonzero(candidates.labels >= 0)
     net = candidates.evidence.net[inside]
     tier = np.where(net >= CORE_BITS, "core", "likely").astype(object)
@@ -105,6 +112,7 @@ def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_])
         "tier": tier,
         "confidence": np.round(confidence(net) * candidates.stability[inside], 4),
         "bits": np.round(net, 4),
+        "banned": people.banned[inside],
     }
 
 
