@@ -164,11 +164,11 @@ class World:
         if event == "split_from":
             for _ in range(PUBLIC):
                 self.logs_in(self.account(), ring.address, f"terminal-{ring.address}")
-            large, small = sorted(ring.halves, key=len, reverse=True)
-            self.planted += [("split_from", small, large), ("shrank", large, [])]
+            most, fewest = sorted(ring.halves, key=len, reverse=True)
+            self.planted += [("split_from", fewest, most), ("shrank", most, [])]
             self.rings.remove(ring)
-            self.rings += [Ring(f"{ring.name}-{at}", [half], ring.age, banned=ring.banned & set(half)) for at, half in
-                           enumerate((large, small))]  # fmt: skip
+            for at, half in enumerate((most, fewest)):
+                self.rings.append(Ring(f"{ring.name}-{at}", [half], ring.age, banned=ring.banned & set(half)))
             return
         self.planted.append((event, before, []))
 
