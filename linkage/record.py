@@ -88,14 +88,16 @@ class History:
     Attributes:
         run: number of the newest run, 0 if there is none.
         rings: the accounts of each ring of that run, by ring id.
+        decided: the rings that people confirmed (True) or dismissed (False), by ring id.
     """
 
     run: int
     rings: dict[str, list[str]]
+    decided: dict[str, bool]
 
 
 def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
-    """Read what ring ids are inherited from."""
+    """Read what ring ids are inherited from, and what people decided."""
     with store.attached(con, case):
         row = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchone()
         run = int(row[0]) if row else 0
@@ -103,7 +105,8 @@ def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
             "SELECT ring_id, list(account_id ORDER BY account_id) FROM kase.memberships WHERE run = ? GROUP BY ring_id",
             [run],
         ).fetchall()
-    return History(run, {str(ring_id): list(accounts) for ring_id, accounts in rows})
+        decided = decisions.confirmed(con, "kase.decisions")
+    return History(run, {str(ring_id): list(accounts) for ring_id, accounts in rows}, decided)
 
 
 def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:

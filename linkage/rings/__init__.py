@@ -1,11 +1,25 @@
 """Rings: candidate groups, judged, explained and ranked.
 
 `assess` measures every candidate (`features`) and scores it (`score`), on arrays alone. `judge` says why and why not
-(`explain`), tells members from bystanders (`members`) and gives each an id that lives on (`identity`).
+(`explain`), tells members from bystanders (`members`) and gives each an id that lives on (`identity`). `recalibrate`
+learns from what people decided.
 """
 
 from linkage.rings.assess import Assessed, assess
+from linkage.rings.identity import group_ids
 from linkage.rings.judge import Judged, judge
 from linkage.rings.profile import Profiles, profiles
+from linkage.rings.recalibrate import Line, Recalibration, recalibrate
 
-__all__ = ["Assessed", "Judged", "Profiles", "assess", "judge", "profiles"]
+__all__ = [
+    "Assessed",
+    "Judged",
+    "Line",
+    "Profiles",
+    "Recalibration",
+    "assess",
+    "group_ids",
+    "judge",
+    "profiles",
+    "recalibrate",
+]

@@ -5,8 +5,27 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 OVERLAP: Final = 0.5
 """A ring is an earlier one's heir if they share at least this part of the smaller."""
+
+
+def group_ids(
+    labels: NDArray[np.int64], names: Sequence[str], earlier: Mapping[str, Sequence[str]], run: int
+) -> NDArray[np.object_]:
+    """object[groups], the `ring_ids` of a partition.
+
+    Args:
+        labels: int64[A], the group of each account, or -1.
+        names: the account ids, by index.
+        earlier, run: as in `ring_ids`.
+    """
+    inside = np.flatnonzero(labels >= 0)
+    order = inside[np.argsort(labels[inside], kind="stable")]
+    groups = np.split(order, np.flatnonzero(np.diff(labels[order])) + 1) if len(order) else []
+    return np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
 
 
 def ring_ids(rings: Sequence[Sequence[str]], earlier: Mapping[str, Sequence[str]], run: int) -> list[str]:

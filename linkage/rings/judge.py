@@ -16,7 +16,7 @@ from linkage.model import HEAVY_USES, LISTED_SCORE
 from linkage.rings.assess import Assessed
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
-from linkage.rings.identity import ring_ids
+from linkage.rings.identity import group_ids
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
 from linkage.rings.without import kinds_left_out, strongest_left_out
@@ -68,8 +68,7 @@ def judge(
     """
     candidates, victims = assessed.candidates, assessed.victims
     evidence = _evidence(weighed, candidates, assessed.features)
-    groups = _members_by_group(candidates.labels)
-    ids = np.array(ring_ids([[names[a] for a in group] for group in groups], earlier, run), dtype=object)
+    ids = group_ids(candidates.labels, names, earlier, run)
     owner_accounts = np.flatnonzero(victims >= 0)
     kinds, strongest = (
         left_out(weighed, assessed, people, evidence) for left_out in (kinds_left_out, strongest_left_out)
@@ -84,14 +83,6 @@ def judge(
         kinds={"ring_id": ids[kinds.pop("group")], **kinds},
         strongest={"ring_id": ids[strongest.pop("group")], **strongest},
     )
-
-
-def _members_by_group(labels: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    inside = np.flatnonzero(labels >= 0)
-    order = inside[np.argsort(labels[inside], kind="stable")]
-    if not len(order):
-        return []
-    return np.split(order, np.flatnonzero(np.diff(labels[order])) + 1)
 
 
 def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_]) -> Columns:
