@@ -123,6 +123,15 @@ def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[
     return [Decision(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
 
 
+def confirmed(con: duckdb.DuckDBPyConnection, table: str = "decisions") -> dict[str, bool]:
+    """Rings whose latest decision confirms (True) or dismisses (False) them, by ring id: to watch is not to decide."""
+    rows = con.execute(
+        f"SELECT ring_id, arg_max(verdict, decision) AS verdict FROM {table} GROUP BY ring_id "  # noqa: S608 (our own names)
+        "HAVING verdict IN ('confirm', 'dismiss') ORDER BY ring_id"
+    ).fetchall()
+    return {str(ring_id): verdict == "confirm" for ring_id, verdict in rows}
+
+
 def newest(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the newest decision in an open case, 0 if there is none."""
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])

@@ -6,7 +6,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +22,7 @@ from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
 from linkage.identify import Sightings, identify
 from linkage.model import LISTED_SCORE
-from linkage.rings import Profiles, assess, judge, profiles
+from linkage.rings import Line, Profiles, Recalibration, assess, judge, profiles, recalibrate, trace
 from linkage.significance import Found, how_many, how_many_more, search_nulls, significance
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
@@ -45,6 +45,7 @@ class DetectReport:
         timings: seconds of each step.
         nulls, q_floor, by_chance: see `significance.Significance`.
         unsure: rings that are not listed only because chance could make them.
+        recalibration: what people's decisions make of the score; None where that was not asked for.
     """
 
     run: int
@@ -63,6 +64,7 @@ class DetectReport:
     q_floor: float
     by_chance: float
     unsure: int
+    recalibration: Recalibration | None
 
     @property
     def counts(self) -> dict[str, int]:
@@ -95,6 +97,7 @@ def detect(
     min_accounts: int = 3,
     hub_degree: int = HUB_DEGREE,
     nulls: int | None = None,
+    calibrate: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> DetectReport:
     """Find rings in the case at `case` and keep them there, in the place of the last run's.
@@ -112,6 +115,8 @@ def detect(
         nulls: null models that the rings are compared with (`significance`); 0 leaves q-values empty and lists by score
             alone, None takes as many as are needed and can be afforded (`significance.how_many`). An engine finds the
             communities of null models, too.
+        calibrate: recalibrate the scores by the rings that people confirmed and dismissed (`rings.recalibrate`), where
+            they decided on enough. It holds for this run alone.
         progress: called with the name of each step as it starts.
 
     Raises:
@@ -146,11 +151,25 @@ def detect(
         with clock.step("rings"):
             people = profiles(con)
             assessed = assess(weighed, found, people, min_accounts=min_accounts)
+            past = record.history(con, case)
+            names = record.account_ids(con)
+            traced = trace(weighed, assessed, people, names=names, earlier=past.rings, run=past.run + 1)
+            learnt = None
+            if calibrate:
+                learnt = recalibrate(dict(zip(traced.ids, assessed.foreseen.tolist(), strict=True)), past.decided)
+                assessed = assessed.under(learnt.line)
         with clock.step("nulls"):
             search = partial(
                 search_nulls,
                 sightings,
-                partial(_search, find=find, people=people, min_accounts=min_accounts, hub_degree=hub_degree),
+                partial(
+                    _search,
+                    find=find,
+                    people=people,
+                    min_accounts=min_accounts,
+                    hub_degree=hub_degree,
+                    line=assessed.line,
+                ),
                 seed=seed,
                 # One graph at a time on somebody else's server.
                 threads=1 if engine else store.threads() or os.cpu_count() or 1,
@@ -162,16 +181,7 @@ def detect(
                 by_chance += search(nulls=how_many_more(strength, score, by_chance), after=first)
             measured = significance(strength, score, by_chance)
         with clock.step("commit"):
-            past = record.history(con, case)
-            judged = judge(
-                weighed,
-                assessed,
-                people,
-                measured,
-                names=record.account_ids(con),
-                earlier=past.rings,
-                run=past.run + 1,
-            )
+            judged = judge(weighed, assessed, people, measured, traced)
             record.stage(con, weighed, judged, ledger)
             explained = judged.rings["status"] == "explained"
             listed = judged.rings["listed"] & ~explained
@@ -191,7 +201,8 @@ def detect(
                 nulls=measured.nulls,
                 q_floor=measured.floor,
                 by_chance=measured.by_chance,
-                unsure=int(((assessed.scores.score >= LISTED_SCORE) & ~measured.passes).sum()),
+                unsure=int(((score >= LISTED_SCORE) & ~measured.passes).sum()),
+                recalibration=learnt,
             )
             parameters = {
                 "engine": engine.name if engine else "linkage",
@@ -205,6 +216,7 @@ def detect(
                 "nulls": report.nulls,
                 "q_floor": report.q_floor,
                 "by_chance": report.by_chance,
+                "recalibration": asdict(learnt) if learnt else None,
             }
             record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
@@ -217,10 +229,11 @@ def _search(
     people: Profiles,
     min_accounts: int,
     hub_degree: int,
+    line: Line,
 ) -> Found:
     """What the very same search finds in a null model."""
     weighed = learn_likeness(weigh(sightings), hub_degree)
-    assessed = assess(weighed, find(weighed), people.of(lives), min_accounts=min_accounts)
+    assessed = assess(weighed, find(weighed), people.of(lives), min_accounts=min_accounts, line=line)
     return assessed.strength, assessed.scores.score
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from linkage.model import DECISIONS
+
 WORDS: Final = {
     "base": "most linked groups are innocent",
     "ties": "they share far more than strangers do",
@@ -29,8 +31,9 @@ WORDS: Final = {
     "tenure": "they signed up earlier than others",
     "household": "so few accounts at one address can be a household",
     "organisation": "most belong to one verified organisation",
+    DECISIONS: "what people decided on rings raises such scores",
 }
-_AGAINST: Final = {"size": "they are few"}
+_AGAINST: Final = {"size": "they are few", DECISIONS: "what people decided on rings lowers such scores"}
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,21 @@ class Step:
 def steps(factors: Mapping[str, float]) -> tuple[Step, ...]:
     """The waterfall of a score: the base, what speaks for a ring, then what speaks against it, each strongest first.
 
+    What decisions make of the sum of them comes last.
+
     Args:
         factors: bits by name, as in `results.RingRow.factors`.
 
     >>> [(step.name, step.total) for step in steps({"base": -3.0, "tenure": -1.5, "size": 0.2, "ties": 2.5})]
     [('base', -3.0), ('ties', -0.5), ('size', -0.3), ('tenure', -1.8)]
     """
-    order = sorted(factors, key=lambda name: (name != "base", factors[name] < 0, -abs(factors[name]), name))
+
+    def place(name: str) -> tuple[bool, bool, bool, float, str]:
+        bits = factors[name]
+        return name != "base", name == DECISIONS, bits < 0, -abs(bits), name
+
     total, out = 0.0, []
-    for name in order:
+    for name in sorted(factors, key=place):
         bits = factors[name]
         total = round(total + bits, 2)
         out.append(Step(name, words(name, bits), bits, total))
@@ -68,7 +77,7 @@ def words(name: str, bits: float) -> str:
 
 def against(factors: Mapping[str, float]) -> tuple[Step, ...]:
     """What speaks for an innocent explanation, the strongest first."""
-    return tuple(step for step in steps(factors) if step.bits < 0 and step.name != "base")
+    return tuple(step for step in steps(factors) if step.bits < 0 and step.name not in ("base", DECISIONS))
 
 
 def score_of(bits: float) -> float:

@@ -157,6 +157,9 @@ _PROMPT_KINDS: Final = {
 }
 
 
+DECISIONS: Final = "decisions"
+"""Stands in a score's waterfall for what people's decisions recalibrate it by, which is no property of a ring."""
+
 LIKENESS: Final = "likeness"
 """Stands in a ring's waterfall for behaving alike, which is nothing that accounts share."""
 

@@ -109,14 +109,16 @@ class History:
     Attributes:
         run: number of the newest run, 0 if there is none.
         rings: all rings that there ever were.
+        decided: the rings that people confirmed (True) or dismissed (False), by ring id.
     """
 
     run: int
     rings: Earlier
+    decided: dict[str, bool]
 
 
 def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
-    """Read what ring ids are inherited from, in the numbers that `identify` gave accounts and identifiers."""
+    """Read what ring ids are inherited from, in the numbers that `identify` gave, and what people decided."""
     with store.attached(con, case):
         row = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchone()
         run = int(row[0]) if row else 0
@@ -124,6 +126,7 @@ def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
         rings = con.execute("SELECT ring_id, run = ? FROM earlier ORDER BY ring", [run]).fetchall()
         members = con.execute(_EARLIER_MEMBERS).fetchnumpy()
         values = con.execute(_EARLIER_VALUES).fetchnumpy()
+        decided = decisions.confirmed(con, "kase.decisions")
     earlier = Earlier(
         ids=[str(row[0]) for row in rings],
         there=np.array([row[1] for row in rings], np.bool_),
@@ -134,7 +137,7 @@ def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
         value=np.asarray(values["identifier"], np.int64),
         value_bits=np.asarray(values["bits"], np.float64),
     )
-    return History(run, earlier)
+    return History(run, earlier, decided)
 
 
 def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:

@@ -10,7 +10,7 @@ import duckdb
 from linkage import results, store
 from linkage.bridge import Bridge, Held, weakest_bridge
 from linkage.factors import Step, against, score_of, steps
-from linkage.model import LIKENESS, LISTED_SCORE, kind_of
+from linkage.model import DECISIONS, LIKENESS, LISTED_SCORE, kind_of
 from linkage.output import score as shown
 from linkage.results import Ring, RingRow
 from linkage.summary import People, Sentence, summary
@@ -90,6 +90,11 @@ SELECT count(*) FILTER (banned_at IS NOT NULL OR lower(status) IN ('banned', 'su
 FROM accounts WHERE account_id IN (SELECT account_id FROM members WHERE ring_id = ?)
 """
 
+# What a bit of a factor is worth in the score, where people's decisions recalibrate it.
+_SLOPE = """
+SELECT coalesce((parameters->>'$.recalibration.slope')::DOUBLE, 1.0) FROM runs ORDER BY run DESC LIMIT 1
+"""
+
 
 def ring_why(case: Path, name: str) -> RingWhy:
     """Why and why not of one ring of the newest run.
@@ -109,6 +114,7 @@ def ring_why(case: Path, name: str) -> RingWhy:
         strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
         ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
         people = _people(con, ring.ring_id)
+        slope = con.execute(_SLOPE).fetchone()
     return RingWhy(
         found=found,
         kinds=kinds,
@@ -116,7 +122,7 @@ def ring_why(case: Path, name: str) -> RingWhy:
         strongest=StrongestRow(*strongest) if strongest else None,
         factors=steps(ring.factors),
         bridge=weakest_bridge(ties, ring.accounts),
-        verdict=verdict(ring, kinds),
+        verdict=verdict(ring, kinds, slope=float(slope[0]) if slope else 1.0),
         summary=tuple(summary(found, people)),
     )
 
@@ -128,14 +134,19 @@ def _people(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
     return People(int(banned), first, late)
 
 
-def verdict(ring: RingRow, kinds: Sequence[KindRow]) -> str:
-    """What decides that a ring is listed, or that it is not; "" where the run has kept nothing of it."""
+def verdict(ring: RingRow, kinds: Sequence[KindRow], *, slope: float = 1.0) -> str:
+    """What decides that a ring is listed, or that it is not; "" where the run has kept nothing of it.
+
+    Args:
+        ring, kinds: as in `RingWhy`.
+        slope: what a bit of a factor is worth in the score (`rings.recalibrate`).
+    """
     if ring.score >= LISTED_SCORE and ring.listed:
         return _listed(kinds)
     if ring.score >= LISTED_SCORE:
         chance = "" if ring.q_value is None else f": chance makes groups as strong (q-value {ring.q_value:.2f})"
         return f"Its score reaches the line of {LISTED_SCORE:.2f}, but it is not listed{chance}."
-    return _not_listed(ring.factors, listed=ring.listed)
+    return _not_listed(ring.factors, listed=ring.listed, slope=slope)
 
 
 def _listed(kinds: Sequence[KindRow]) -> str:
@@ -154,19 +165,31 @@ def _named(kind: str) -> str:
     return "their likeness" if kind == LIKENESS else kind_of(kind).plural
 
 
-def _not_listed(factors: Mapping[str, float], *, listed: bool) -> str:
+def _not_listed(factors: Mapping[str, float], *, listed: bool, slope: float) -> str:
     first = f"Its score is below the line of {LISTED_SCORE:.2f}"
-    reasons, total = against(factors), sum(factors.values())
-    alone = [step for step in reasons if score_of(total - step.bits) >= LISTED_SCORE]
-    if alone:
-        without = {step.name: shown(score_of(total - step.bits)) for step in alone}
-        parts = [f"{step.words} ({step.bits:+.1f} bits; {without[step.name]} without it)" for step in alone]
-        if len(parts) == 1:
-            return f"{first} for one reason: {parts[0]}."
+    doubts, total = against(factors), sum(factors.values())
+    innocent = sum(step.bits for step in doubts)
+    alone = [(step, score_of(total - slope * step.bits)) for step in doubts]
+    together = [(doubts, score_of(total - slope * innocent))]
+    if factors.get(DECISIONS, 0.0) < 0:
+        # Without decisions the slope is 1 again.
+        decided = steps(factors)[-1]
+        alone.append((decided, score_of(total - decided.bits)))
+        together.append(((*doubts, decided), score_of(total - decided.bits - innocent)))
+    parts = [
+        f"{step.words} ({step.bits:+.1f} bits; {shown(score)} without it)"
+        for step, score in alone
+        if score >= LISTED_SCORE
+    ]
+    if len(parts) == 1:
+        return f"{first} for one reason: {parts[0]}."
+    if parts:
         return f"{first}. It would reach it without any one of these: {'; '.join(parts)}."
-    linked = score_of(total - sum(step.bits for step in reasons))
-    if linked >= LISTED_SCORE:
-        parts = [f"{step.words} ({step.bits:+.1f} bits)" for step in reasons]
-        return f"{first} for several reasons together: {'; '.join(parts)}. Without them it would be {shown(linked)}."
+    for reasons, score in together:
+        if score >= LISTED_SCORE:
+            parts = [f"{step.words} ({step.bits:+.1f} bits)" for step in reasons]
+            return f"{first} for several reasons together: {'; '.join(parts)}. Without them it would be {shown(score)}."
     what = "listed as explained" if listed else "not listed"
-    return f"{first}, so that it is {what}: even without all that speaks against it, it would be {shown(linked)}."
+    return (
+        f"{first}, so that it is {what}: even without all that speaks against it, it would be {shown(together[-1][1])}."
+    )

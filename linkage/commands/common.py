@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -119,6 +119,22 @@ def significance(nulls: int, floor: float, by_chance: float) -> None:
         return
     note(f"By chance: {by_chance:.2g} such rings on average ({nulls} null models). Least q-value: {floor:.2g}.")
     note('q answers "could chance link them?", never "are they guilty?".')
+
+
+def recalibration(known: Mapping[str, Any]) -> None:
+    """Say what people's decisions make of the scores; see `linkage.rings.Recalibration`."""
+    found = f"{known['confirmed']:,} confirmed and {known['dismissed']:,} dismissed rings"
+    gone = f" ({known['gone']:,} decided rings are not found any more)" if known["gone"] else ""
+    losses = f"log loss {known['loss_before']} bits a ring before, {known['loss_after']} after, left out one by one"
+    if known["unchanged"] == "too few":
+        note(f"Scores are unchanged: {found} are too few to recalibrate by{gone}. It takes 5 of each.")
+    elif known["unchanged"]:
+        note(f"Scores are unchanged: {found} foretell no better{gone}: {losses}.")
+    else:
+        note(
+            f"Scores are recalibrated by {found}{gone}: bits × {known['slope']} {known['offset']:+}; {losses}. "
+            "Take it back: linkage detect"
+        )
 
 
 def fail(line: str) -> None:

@@ -11,6 +11,7 @@ from linkage.commands.common import (
     output_options,
     print_json,
     print_jsonl,
+    recalibration,
     significance,
 )
 
@@ -63,6 +64,8 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
             known = run.parameters
             if "nulls" in known:
                 significance(known["nulls"], known["q_floor"], known["by_chance"])
+            if known.get("recalibration"):
+                recalibration(known["recalibration"])
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")

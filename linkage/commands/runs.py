@@ -1,6 +1,8 @@
 """`linkage runs`."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -35,15 +37,20 @@ def command(case: Path, limit: int, as_json: bool, as_jsonl: bool) -> None:
                 plain(r.started_at),
                 f"{r.seconds:.1f}",
                 r.counts["listed"],
-                ", ".join(f"{value:,} {key}" for key, value in r.counts.items())
-                + ". "
-                + ", ".join(
-                    f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}"
-                    for key, value in r.parameters.items()
-                    if value is not None
-                ),
+                ", ".join(f"{value:,} {key}" for key, value in r.counts.items()) + ". " + _listed(r.parameters),
             )
             for r in rows
         ]
         headings = [("run", "right"), ("started", "left"), ("seconds", "right"), ("rings", "right")]
         Page().table([*headings, ("counts and parameters", "prose")], cells)
+
+
+def _listed(parameters: Mapping[str, Any]) -> str:
+    """Names and values; what has parts of its own (`recalibration`) is told by them."""
+    parts = []
+    for name, value in parameters.items():
+        if isinstance(value, Mapping):
+            parts.append(f"{name} ({_listed(value)})")
+        elif value not in (None, ""):
+            parts.append(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}")
+    return ", ".join(parts)

@@ -10,6 +10,7 @@ from linkage.evidence import Weighed, group_evidence
 from linkage.rings.features import Features, measure
 from linkage.rings.members import owners
 from linkage.rings.profile import Profiles
+from linkage.rings.recalibrate import AS_IT_IS, Line
 from linkage.rings.score import FACTORS, Scores, base, score
 from linkage.rings.unite import unite
 
@@ -22,7 +23,8 @@ class Assessed:
         candidates: the groups, possible victims taken out.
         victims: int64[A], the group that an account is a possible victim of, or -1.
         features, scores: one entry a group.
-        strength: float64[groups], the score's bits before any rounding, so that ties are rare.
+        strength: float64[groups], the score's bits before any rounding and recalibration, so that ties are rare.
+        line: what people's decisions make of the score's bits.
     """
 
     candidates: Candidates
@@ -30,21 +32,35 @@ class Assessed:
     features: Features
     scores: Scores
     strength: NDArray[np.float64]
+    line: Line = AS_IT_IS
+
+    def under(self, line: Line) -> "Assessed":
+        """The same groups, their scores recalibrated."""
+        return replace(self, scores=score(self.features, line), line=line)
+
+    @property
+    def foreseen(self) -> NDArray[np.float64]:
+        """float64[groups], bits of the score as it is, but for bans: who decides on a ring bans its accounts."""
+        factors = score(self.features).factors
+        return np.asarray(np.sum([factors[name] for name in factors if name != "banned"], axis=0), dtype=np.float64)
 
 
-def assess(weighed: Weighed, candidates: Candidates, people: Profiles, *, min_accounts: int) -> Assessed:
+def assess(
+    weighed: Weighed, candidates: Candidates, people: Profiles, *, min_accounts: int, line: Line = AS_IT_IS
+) -> Assessed:
     """Put pieces of one ring together, take out possible victims, measure and score.
 
     Args:
         weighed, candidates: what the earlier steps found.
         people: what is known of each account.
         min_accounts: a candidate that loses a victim must still have so many.
+        line: what people's decisions make of the score's bits. It changes no group: pieces are united by strength.
     """
     candidates = unite(weighed, candidates, lambda labels: _strength(weighed, candidates, labels, people))
     candidates, victims = _without_owners(weighed, candidates, min_accounts)
     features = measure(weighed, candidates, people)
     strength = _bits(features)
-    return Assessed(candidates, victims, features, score(features), strength)
+    return Assessed(candidates, victims, features, score(features, line), strength, line)
 
 
 def _strength(

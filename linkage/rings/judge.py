@@ -48,15 +48,29 @@ class Judged:
     lineage: Columns
 
 
+def trace(
+    weighed: Weighed, assessed: Assessed, people: Profiles, *, names: Sequence[str], earlier: Earlier, run: int
+) -> Lineage:
+    """Give each assessed group its id, and tell what became of earlier rings.
+
+    Args:
+        weighed, assessed: what the earlier steps found.
+        people: what is known of each account.
+        names: the account ids, by index.
+        earlier: the rings of earlier runs.
+        run: this run's number.
+    """
+    evidence = _evidence(weighed, assessed.candidates, assessed.features)
+    values = (evidence["group"], evidence["identifier"].astype(np.int64), evidence["bits"])
+    return lineage(assessed.candidates.labels, names, people.banned, values, earlier, run)
+
+
 def judge(
     weighed: Weighed,
     assessed: Assessed,
     people: Profiles,
     significance: Significance,
-    *,
-    names: Sequence[str],
-    earlier: Earlier,
-    run: int,
+    past: Lineage,
 ) -> Judged:
     """Give each assessed group its id, its sentences and its place in the list.
 
@@ -64,14 +78,10 @@ def judge(
         weighed, assessed: what the earlier steps found.
         people: what is known of each account.
         significance: of each assessed group.
-        names: the account ids, by index.
-        earlier: the rings of earlier runs.
-        run: this run's number.
+        past: where the groups come from, as `trace` tells.
     """
     candidates, victims = assessed.candidates, assessed.victims
     evidence = _evidence(weighed, candidates, assessed.features)
-    values = (evidence["group"], evidence["identifier"].astype(np.int64), evidence["bits"])
-    past = lineage(candidates.labels, names, people.banned, values, earlier, run)
     ids = past.ids
     owner_accounts = np.flatnonzero(victims >= 0)
     kinds, strongest = (

@@ -16,8 +16,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.model import LISTED_SCORE
+from linkage.model import DECISIONS, LISTED_SCORE
 from linkage.rings.features import Features
+from linkage.rings.recalibrate import AS_IT_IS, Line
 
 Floats = NDArray[np.float64]
 
@@ -206,7 +207,8 @@ class Scores:
 
     Attributes:
         score: float64[groups], 0 to 1, rounded to 4 digits.
-        factors: name to float64[groups] bits, rounded to 2 digits, `base` first.
+        factors: name to float64[groups] bits, rounded to 2 digits, `base` first and, where decisions
+            recalibrate the score, `decisions` last.
         explained: bool[groups], linked, but explained as innocent.
         linked: float64[groups], the score but for what speaks for innocence.
     """
@@ -222,8 +224,13 @@ def base(features: Features) -> float:
     return round(BASE + KNOWN_LIVES * features.lives_all, 2)
 
 
-def score(features: Features) -> Scores:
-    """Score all groups."""
+def score(features: Features, line: Line = AS_IT_IS) -> Scores:
+    """Score all groups.
+
+    Args:
+        features: of each group.
+        line: what decisions make of the bits; by default nothing.
+    """
     factors = {"base": np.full(len(features.size), base(features))}
     for factor in FACTORS:
         factors[factor.name] = np.round(factor.bits(features), 2)
@@ -231,9 +238,16 @@ def score(features: Features) -> Scores:
     for_innocence = np.sum([factors[factor.name] for factor in FACTORS if factor.innocent], axis=0)
     one_organisation = (features.verified >= EXPLAINED_SHARE) & ~(features.burst >= 0.5)
     # What would be a ring but for an innocent explanation.
-    linked = _probability(bits - for_innocence)
-    explained = (linked >= LISTED_SCORE) & (one_organisation | (_probability(bits) < LISTED_SCORE))
-    return Scores(_probability(bits), factors, explained, linked)
+    linked = _probability(_along(line, bits - for_innocence))
+    if line != AS_IT_IS:
+        factors[DECISIONS] = line.shift(bits)
+    reached = _probability(_along(line, bits))
+    explained = (linked >= LISTED_SCORE) & (one_organisation | (reached < LISTED_SCORE))
+    return Scores(reached, factors, explained, linked)
+
+
+def _along(line: Line, bits: Floats) -> Floats:
+    return bits + line.shift(bits)
 
 
 def _probability(bits: Floats) -> Floats:

@@ -58,7 +58,7 @@ def without(
     silent = np.isin(labels, mute)
     known = replace(people, prompts=np.where(silent, 0, people.prompts))
     features = measure(poorer, replace(assessed.candidates, evidence=evidence), known)
-    scores = score(features)
+    scores = score(features, assessed.line)
     tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=groups).astype(np.int64)
     return Poorer(scores.score, tied)
 
@@ -137,7 +137,7 @@ def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -
             np.bincount(labels[inside], likeness[inside], minlength=groups) / np.maximum(assessed.features.size, 1), 6
         ),
         "members": np.bincount(labels[inside & (likeness > 0)], minlength=groups).astype(np.int64),
-        "score_without": score(features).score,
+        "score_without": score(features, assessed.line).score,
         "members_without": np.bincount(labels[inside & (evidence.net > 0)], minlength=groups).astype(np.int64),
     }
     matters = (found["bits"] != 0) | (found["score_without"] != assessed.scores.score)
