@@ -102,7 +102,7 @@ def bundle(con: duckdb.DuckDBPyConnection, listed: Listed, key: Key, *, chosen: 
             )
         )  # fmt: skip
     # One object a line: the library's own pretty printing takes a minute for what this does in a second.
-    whole = stix2.Bundle(id=named("bundle", *sorted(held)), objects=objects)
+    whole = stix2.Bundle(id=named("bundle", newest_run.isoformat(), *sorted(held)), objects=objects)
     lines = ",\n".join(item.serialize(ensure_ascii=True) for item in whole.objects)
     content = f'{{"type": "bundle", "id": "{whole.id}", "objects": [\n{lines}\n]}}\n'
     return Bundle(content.encode(), len(shared), left)

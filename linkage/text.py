@@ -20,8 +20,12 @@ def safe(value: object) -> str:
     >>> safe("a\\x1b[31mred\\nb")
     'a\\\\x1b[31mred\\\\nb'
     """
+    text = str(value)
+    # Next to all text is harmless, and a graph has a million of them.
+    if text.isprintable():
+        return text
     return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in str(value)
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text
     )
 
 
