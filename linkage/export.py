@@ -130,15 +130,17 @@ def _tables(case: Path, names: Sequence[str], format: Literal["csv", "parquet"])
 
 
 def _graphs(case: Path, names: Sequence[str], format: Literal["graphml", "gexf"]) -> _Made:
-    from linkage.ring_graph import graph_file, ring_graph  # noqa: PLC0415 (networkx takes a while to load)
+    from linkage.ring_graph import graph_file, ring_graph, ties  # noqa: PLC0415 (networkx takes a while to load)
 
-    made = _Made()
     with store.reading(case) as con:
         chosen = results.listed_in(con, case, names).rings
-        _, started = results.started(con)
-        for row in chosen:
-            graph = ring_graph(con, results.ring_in(con, case, row.ring_id))
-            made.add(f"{row.ring_id}.{format}", graph_file(graph, format, started), row.accounts)
+        found = [(results.ring_in(con, case, row.ring_id), ties(con, row.ring_id)) for row in chosen]
+        _, newest = results.started(con)
+    # Writing XML takes seconds for a large ring, and nobody could write to the case meanwhile.
+    made = _Made()
+    for ring, tied in found:
+        content = graph_file(ring_graph(ring, tied), format, newest)
+        made.add(f"{ring.ring.ring_id}.{format}", content, ring.ring.accounts)
     return made
 
 
@@ -152,11 +154,13 @@ def _tickets(case: Path, names: Sequence[str]) -> _Made:
 
 
 def _bundle(case: Path, names: Sequence[str], key: Path) -> _Made:
-    from linkage.stix import bundle  # noqa: PLC0415
+    from linkage.stix import bundle, origin  # noqa: PLC0415
 
     secret = read_key(key)
     with store.reading(case) as con:
-        found = bundle(con, results.listed_in(con, case, names), secret, chosen=bool(names))
+        listed = results.listed_in(con, case, names)
+        made_by = origin(con)
+    found = bundle(listed, made_by, secret, chosen=bool(names))
     made = _Made(withheld=found.withheld)
     made.add("indicators.json", found.content, found.indicators)
     return made

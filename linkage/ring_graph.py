@@ -6,7 +6,8 @@ null, and each attribute has one type throughout.
 """
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Final, Literal
@@ -40,7 +41,25 @@ WHERE m.ring_id = ? ORDER BY s.kind, s.value, s.account_id
 """
 
 
-def ring_graph(con: duckdb.DuckDBPyConnection, ring: Ring) -> "nx.Graph[str]":
+@dataclass(frozen=True)
+class Tied:
+    """A member and an identifier of its ring's evidence that it was seen with; bits of this sighting."""
+
+    account_id: str
+    kind: str
+    value: str
+    count: int
+    first_seen: datetime | None
+    last_seen: datetime | None
+    bits: float
+
+
+def ties(con: duckdb.DuckDBPyConnection, ring_id: str) -> list[Tied]:
+    """Who of a ring was seen with what ties it, by kind, value and account."""
+    return [Tied(*row) for row in con.execute(_TIES, [ring_id]).fetchall()]
+
+
+def ring_graph(ring: Ring, tied: Sequence[Tied]) -> "nx.Graph[str]":
     """The ring as a graph.
 
     Nodes are `accounts` (`type` "account": account_id, tier, confidence 0 to 1, bits beyond the prior, exchanges) and
@@ -67,12 +86,15 @@ def ring_graph(con: duckdb.DuckDBPyConnection, ring: Ring) -> "nx.Graph[str]":
                 last_seen=row.last_seen,
             ),
         )  # fmt: skip
-    for account, kind, value, count, first, last, bits in con.execute(_TIES, [ring.ring.ring_id]).fetchall():
+    for tie in tied:
         graph.add_edge(
-            _id("account", account),
-            _id("identifier", kind, value),
-            **_attributes(weight=max(bits, LIGHTEST), bits=bits, count=count, first_seen=first, last_seen=last),
-        )
+            _id("account", tie.account_id),
+            _id("identifier", tie.kind, tie.value),
+            **_attributes(
+                weight=max(tie.bits, LIGHTEST), bits=tie.bits, count=tie.count, first_seen=tie.first_seen,
+                last_seen=tie.last_seen,
+            ),
+        )  # fmt: skip
     return graph
 
 

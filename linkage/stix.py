@@ -28,6 +28,22 @@ SUREST: Final = 99
 """A ring is a lead: no indicator is certain."""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """What a bundle needs to know of its case: id, kinds that are hashed, when the first and the newest run began."""
+
+    case_id: str
+    hashed: frozenset[str]
+    first_run: datetime
+    newest_run: datetime
+
+
+def origin(con: duckdb.DuckDBPyConnection) -> Origin:
+    """The case's, which must have a run."""
+    first, newest = (at.replace(tzinfo=UTC) for at in results.started(con))
+    return Origin(store.meta(con, "case_id"), hashed_kinds(con), first, newest)
+
+
 @dataclass
 class Bundle:
     """A bundle.
@@ -53,12 +69,12 @@ class _Shared:
     lines: list[EvidenceRow] = field(default_factory=list)
 
 
-def bundle(con: duckdb.DuckDBPyConnection, listed: Listed, key: Key, *, chosen: bool) -> Bundle:
+def bundle(listed: Listed, made_by: Origin, key: Key, *, chosen: bool) -> Bundle:
     """The identifiers that tie these rings, each as a keyed hash.
 
     Args:
-        con: the case.
         listed: the rings. Those that are dismissed or explained are left out: innocent people stand behind them.
+        made_by: the case that they are of.
         key: what both partners hold.
         chosen: the rings were named one by one.
 
@@ -71,13 +87,11 @@ def bundle(con: duckdb.DuckDBPyConnection, listed: Listed, key: Key, *, chosen: 
     if chosen and len(rings) < len(listed.rings):
         row = next(row for row in listed.rings if row.ring_id not in rings)
         raise UsageError(f"Ring {row.ring_id} is {row.status}: its identifiers are not shared.", "Name other rings.")
-    shared, left = _shared(listed.evidence, rings, hashed_kinds(con))
-    case_id = store.meta(con, "case_id")
-    first_run, newest_run = (at.replace(tzinfo=UTC) for at in results.started(con))
-    versions = {"created": first_run, "modified": newest_run}
+    shared, left = _shared(listed.evidence, rings, made_by.hashed)
+    versions = {"created": made_by.first_run, "modified": made_by.newest_run}
 
     def named(type_: str, *parts: str) -> str:
-        return f"{type_}--{uuid.uuid5(_NAMESPACE, chr(0).join((case_id, key.id, type_, *parts)))}"
+        return f"{type_}--{uuid.uuid5(_NAMESPACE, chr(0).join((made_by.case_id, key.id, type_, *parts)))}"
 
     us = named("identity")
     common = {**versions, "created_by_ref": us, "object_marking_refs": [stix2.TLP_AMBER.id]}
@@ -89,7 +103,7 @@ def bundle(con: duckdb.DuckDBPyConnection, listed: Listed, key: Key, *, chosen: 
     held: dict[str, list[str]] = {}
     for item in shared:
         indicator = named("indicator", item.kind, fingerprint(key, item.kind, item.value))
-        objects.append(stix2.Indicator(id=indicator, **_indicator(item, key, newest_run), **common))
+        objects.append(stix2.Indicator(id=indicator, **_indicator(item, key, made_by.newest_run), **common))
         for row in item.rings:
             held.setdefault(row.ring_id, []).append(indicator)
     for ring_id, refs in held.items():
@@ -102,7 +116,7 @@ def bundle(con: duckdb.DuckDBPyConnection, listed: Listed, key: Key, *, chosen: 
             )
         )  # fmt: skip
     # One object a line: the library's own pretty printing takes a minute for what this does in a second.
-    whole = stix2.Bundle(id=named("bundle", newest_run.isoformat(), *sorted(held)), objects=objects)
+    whole = stix2.Bundle(id=named("bundle", made_by.newest_run.isoformat(), *sorted(held)), objects=objects)
     lines = ",\n".join(item.serialize(ensure_ascii=True) for item in whole.objects)
     content = f'{{"type": "bundle", "id": "{whole.id}", "objects": [\n{lines}\n]}}\n'
     return Bundle(content.encode(), len(shared), left)

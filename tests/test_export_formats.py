@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import networkx as nx
@@ -107,7 +108,7 @@ def test_a_graph_holds_the_ring(sample_case: Path, tmp_path: Path, format: Forma
     found = results.ring(sample_case, listed[1].ring_id)
     graph = parsed(report.files[1])
     assert type(graph) is nx.Graph
-    nodes = dict(graph.nodes(data=True))
+    nodes: dict[str, dict[str, Any]] = {name: graph.nodes[name] for name in graph}
     accounts = {node["account_id"]: node for node in nodes.values() if node["type"] == "account"}
     assert set(accounts) == {member.account_id for member in found.members}
     for member in found.members:
@@ -174,8 +175,7 @@ def test_hostile_text_is_shown_and_nobody_is_mixed_up(hostile_case: Path, tmp_pa
     assert all(char.isprintable() or char == "\n" for char in text)
 
 
-@pytest.mark.parametrize("format", ["graphml", "gexf"])
-def test_a_ring_of_20_000_accounts_is_written_whole(tmp_path: Path, format: Format) -> None:
+def test_a_ring_of_20_000_accounts_is_written_whole(tmp_path: Path) -> None:
     case = make_case(tmp_path / "large.duckdb")
     with store.writing(case) as con:
         con.execute(
@@ -187,10 +187,10 @@ def test_a_ring_of_20_000_accounts_is_written_whole(tmp_path: Path, format: Form
             INSERT INTO sightings SELECT 'acct' || i, 'payment', 'card' || i // 20, 1, NULL, NULL, 9
                 FROM range(20000) t(i);"""
         )
-    (path,) = export(case, tmp_path / "out", format=format).files
+    (path,) = export(case, tmp_path / "out", format="gexf").files
     content = path.read_bytes()
     assert (content.count(b"<node "), content.count(b"<edge ")) == (21_000, 20_000)
-    assert ElementTree.fromstring(content).tag.endswith(("graphml", "gexf"))
+    assert ElementTree.fromstring(content).tag.endswith("gexf")
 
 
 # Lines for tickets.
