@@ -13,8 +13,8 @@ from linkage import detect as detection
 from linkage import evaluate as evaluation
 from linkage import expand as expanding
 from linkage import export as exporting
+from linkage import indicators, results
 from linkage import ingest as ingesting
-from linkage import results
 from linkage import sources as row_sources
 from linkage import templates as prompt_templates
 from linkage.graph import PublishReport, publish, required
@@ -173,9 +173,21 @@ class Case:
         """Compare the rings with a `truth.csv`, and by tactic and innocent structure with a `structures.csv`."""
         return evaluation.evaluate_case(self.path, Path(truth), Path(structures) if structures is not None else None)
 
-    def export(self, folder: AnyPath, format: exporting.Format = "csv") -> exporting.ExportReport:
-        """Write rings, members and evidence into a folder."""
-        return exporting.export(self.path, Path(folder), format=format)
+    def export(
+        self,
+        folder: AnyPath,
+        format: exporting.Format = "csv",
+        rings: Sequence[str] = (),
+        key: AnyPath | None = None,
+    ) -> exporting.ExportReport:
+        """Write rings into a folder; arguments as in `linkage.export.export`."""
+        secret = None if key is None else Path(key)
+        return exporting.export(self.path, Path(folder), format=format, rings=rings, key=secret)
+
+    def match(self, bundle: AnyPath, key: AnyPath) -> pd.DataFrame:
+        """Which identifiers of ours a partner's bundle knows; columns of `indicators.Known`."""
+        found = indicators.match(self.path, Path(bundle), indicators.read_key(Path(key)))
+        return _frame(indicators.Known, found.known)
 
     def publish(self, *, database: str | None = None, **options: Any) -> PublishReport:
         """Mirror the case into the Neo4j that the environment names, or the local server.

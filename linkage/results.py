@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
@@ -159,15 +159,31 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
         return _rings(con, unlisted=unlisted, limit=limit)
 
 
-def listed(case: Path) -> Listed:
+def listed(case: Path, names: Sequence[str] = ()) -> Listed:
     """The listed rings with all their members and evidence, read at one moment: a run in between changes nothing.
 
+    Args:
+        case: the case file.
+        names: only these rings, listed or not, each named as in `ring`; by default all that are listed.
+
     Raises:
-        NotFoundError: the case has no run yet.
+        NotFoundError: the case has no run yet, or no such ring.
     """
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        return listed_in(con, case, names)
+
+
+def listed_in(con: duckdb.DuckDBPyConnection, case: Path, names: Sequence[str] = ()) -> Listed:
+    """`listed`, from a case that is open already."""
+    _must_have_run(con, case)
+    if not names:
         return Listed(tuple(_rings(con)), tuple(_members(con)), tuple(_evidence(con)))
+    chosen = {row.ring_id: row for row in (_find(con, name) for name in names)}
+    return Listed(
+        tuple(sorted(chosen.values(), key=lambda row: row.rank)),
+        tuple(_members(con, list(chosen))),
+        tuple(_evidence(con, list(chosen))),
+    )
 
 
 def judged(case: Path) -> list[tuple[RingRow, list[str]]]:
@@ -264,24 +280,35 @@ def runs(case: Path, *, limit: int | None = None) -> list[RunRow]:
     return [RunRow(*row[:3], *(json.loads(part) for part in row[3:])) for row in rows]
 
 
+def started(con: duckdb.DuckDBPyConnection) -> tuple[datetime, datetime]:
+    """When the first and the newest run began, of a case that has one."""
+    ((first, newest),) = con.execute("SELECT min(started_at), max(started_at) FROM runs").fetchall()
+    return first, newest
+
+
 def _rings(con: duckdb.DuckDBPyConnection, *, unlisted: bool = False, limit: int | None = None) -> list[RingRow]:
     rows = con.execute("SELECT * FROM rings WHERE listed OR ? ORDER BY rank LIMIT ?", [unlisted, _limit(limit)])
     return [_ring_row(row) for row in rows.fetchall()]
 
 
-def _members(con: duckdb.DuckDBPyConnection) -> list[MemberRow]:
+# Those of some rings, or of all that are listed.
+_CHOSEN: Final = "CASE WHEN $ids IS NULL THEN r.listed ELSE r.ring_id IN (SELECT unnest($ids::VARCHAR[])) END"
+
+
+def _members(con: duckdb.DuckDBPyConnection, ids: list[str] | None = None) -> list[MemberRow]:
     rows = con.execute(
-        """SELECT t.* FROM members t JOIN rings r USING (ring_id) WHERE r.listed
-        ORDER BY r.rank, list_position(?, t.tier), t.account_id""",
-        [list(TIERS)],
+        f"""SELECT t.* FROM members t JOIN rings r USING (ring_id) WHERE {_CHOSEN}
+        ORDER BY r.rank, list_position($tiers, t.tier), t.account_id""",  # noqa: S608
+        {"ids": ids, "tiers": list(TIERS)},
     )
     return [MemberRow(*row) for row in rows.fetchall()]
 
 
-def _evidence(con: duckdb.DuckDBPyConnection) -> list[EvidenceRow]:
+def _evidence(con: duckdb.DuckDBPyConnection, ids: list[str] | None = None) -> list[EvidenceRow]:
     rows = con.execute(
-        """SELECT t.* FROM evidence t JOIN rings r USING (ring_id) WHERE r.listed
-        ORDER BY r.rank, t.bits DESC, t.kind, t.value"""
+        f"""SELECT t.* FROM evidence t JOIN rings r USING (ring_id) WHERE {_CHOSEN}
+        ORDER BY r.rank, t.bits DESC, t.kind, t.value""",  # noqa: S608
+        {"ids": ids},
     )
     return [EvidenceRow(*row) for row in rows.fetchall()]
 

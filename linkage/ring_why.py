@@ -113,7 +113,7 @@ def ring_why(case: Path, name: str) -> RingWhy:
         kinds = tuple(KindRow(*row) for row in rows.fetchall())
         strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
         ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
-        people = _people(con, ring.ring_id)
+        people = people_of(con, ring.ring_id)
         slope = con.execute(_SLOPE).fetchone()
     return RingWhy(
         found=found,
@@ -127,7 +127,8 @@ def ring_why(case: Path, name: str) -> RingWhy:
     )
 
 
-def _people(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
+def people_of(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
+    """What is known of a ring's members, for its summary."""
     row = con.execute(_PEOPLE, [ring_id]).fetchone()
     banned, early, late = row or (0, None, None)
     first: datetime | None = early

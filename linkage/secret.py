@@ -89,7 +89,7 @@ def _from_file(path: Path, *, may_make: bool) -> Key:
                     f"The key file {path} is missing.",
                     f"Put it back, or set {ENVIRONMENT}: without it nothing matches.",
                 )
-            _make(path)
+            make_key_file(path)
         secret = path.read_bytes().strip()
     except OSError as exc:
         raise translate(exc, f"reading the key file {path}") from None
@@ -98,8 +98,15 @@ def _from_file(path: Path, *, may_make: bool) -> Key:
     return Key(secret)
 
 
-def _make(path: Path) -> None:
-    """Write a new random key to `path`, whole or not at all; one that another process was quicker to make stays."""
+def make_key_file(path: Path) -> bool:
+    """Write a new random key to `path`, whole or not at all, mode 0600: 32 bytes as hexadecimal digits.
+
+    Returns:
+        Whether it was made: a file that is there already, or that another process was quicker to make, stays.
+
+    Raises:
+        OSError: as the system says it.
+    """
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
         handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
@@ -109,5 +116,7 @@ def _make(path: Path) -> None:
             os.fsync(file.fileno())
         with suppress(FileExistsError):
             os.link(fresh, path)
+            return True
+        return False
     finally:
         fresh.unlink(missing_ok=True)

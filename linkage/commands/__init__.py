@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "open": "Open Neo4j Browser on a ring.",
     "query": "Ask an investigator's question in Neo4j.",
     "export": "Write rings, members and evidence as files.",
+    "indicators": "Compare identifiers with a partner, as keyed hashes.",
     "evaluate": "Compare the rings with a known truth.",
     "simulate": "Make an export with planted rings and look-alikes.",
 }
