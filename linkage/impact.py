@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import reach, store
-from linkage.cover import Chosen, Cover, Problem, cover, ordered
+from linkage.cover import Chosen, Cover, Hits, Problem, Stops, cover, ordered
 from linkage.errors import NotFoundError, UsageError
 from linkage.expand import unknown_accounts
 from linkage.model import kind_of
@@ -29,7 +29,7 @@ STEPS: Final = tuple(round(step / 10, 1) for step in range(1, 11))
 """Shares of the trade-off."""
 
 SECONDS: Final = 10.0
-"""The exact optimum of the asked share is looked for at most so long; of each step of the trade-off a fifth of it."""
+"""The exact optimum of the asked share is looked for at most so long; for each other step of the trade-off a tenth of that."""
 
 
 _ROLES: Final = (TARGET, INNOCENT, IN_RING, BANNED)
@@ -109,7 +109,8 @@ class Impact:
         unknown: accounts of the list that the case does not know.
         banned: accounts of the ring that are banned already.
         exchanges: of the ring.
-        reachable: accounts that some single value of these kinds stops; the chosen sets count these alone.
+        reachable: accounts that blocking all values of one of these kinds stops. The chosen sets count these alone;
+            what two kinds stop only together comes on top.
         kinds: by kind, what blocking all of the ring's values of that kind would hit.
         asked: the chosen set for the share that was asked for, or for all that are reachable where those are fewer.
         blocked: its values.
@@ -196,12 +197,11 @@ class _Answer:
     def __init__(self, found: Reach, use: float, seconds: float) -> None:
         self.reach, self.use, self.seconds = found, use, seconds
         self.targets = found.role == TARGET
-        role = found.role[found.account]
-        # bool[S]: uses of a value by which its block stops the target.
-        self.stops = (role == TARGET) & (found.over >= use * found.exchanges[found.account])
-        counted = self.stops | (role == INNOCENT)
-        self.offered = _offered(found, self.stops, counted)
-        self.problem = _problem(found, self.offered, self.stops, role == INNOCENT)
+        # int64[A], exchanges that must be stopped for the account to be; int64[S], what each use brings to that.
+        self.need = np.maximum(np.ceil(np.round(use * found.exchanges, 6)), 1).astype(np.int64)
+        self.brings = found.over if use else np.full(len(found.id), np.iinfo(np.int64).max)
+        self.brings = np.where(found.whole, self.need[found.account], self.brings)
+        self.offered, self.problem = _problem(found, self.brings, self.need)
 
     def of(self, ring_id: str | None, unknown: tuple[str, ...], share: float) -> Impact:
         r, many = self.reach, int(self.targets.sum())
@@ -212,8 +212,8 @@ class _Answer:
         covers: dict[float, Cover] = {}
         above: Cover | None = None
         for s in shares:
-            seconds = self.seconds if s == share else self.seconds / 5
-            found = cover(self.problem, min(_need(s, many), self.problem.reachable), seconds)
+            seconds = self.seconds if s == share else self.seconds / 10
+            found = cover(self.problem, min(_need(s, many), self.problem.reachable), seconds, quick=s != share)
             if above is not None and above.cost < found.cost - self.problem.price / 2:
                 found = Cover(above.chosen, above.cost, found.bound, False)
             covers[s] = above = found
@@ -246,7 +246,9 @@ class _Answer:
     def _hit(self, chosen: NDArray[np.bool_]) -> Hit:
         r = self.reach
         hit, stopped = r.hit(chosen), r.stopped(chosen)
-        hit &= ~self.targets | (stopped >= self.use * r.exchanges)
+        whole = np.zeros(len(hit), np.bool_)
+        whole[r.account[r.whole & chosen[r.id]]] = True
+        hit &= ~self.targets | (stopped >= self.need) | whole | (self.use == 0)
         accounts = [int((hit & (r.role == role)).sum()) for role in _ROLES]
         exchanges = [int(stopped[r.role == role].sum()) for role in _ROLES[:3]]
         return Hit(int(chosen.sum()), *accounts, *exchanges)
@@ -254,7 +256,7 @@ class _Answer:
     def _blocked(self, chosen: Chosen) -> tuple[Blocked, ...]:
         r, rows = self.reach, []
         role, values = r.role[r.account], len(r.kind)
-        uses = [self.stops, *(role == of for of in _ROLES[1:])]
+        uses = [(role == TARGET) & (self.brings >= self.need[r.account]), *(role == of for of in _ROLES[1:])]
         accounts = np.stack([np.bincount(r.id[of], minlength=values) for of in uses])
         exchanges = np.stack([np.bincount(r.id, r.over * (role == of), values) for of in _ROLES[:3]]).astype(np.int64)
         for at, more, harm in ordered(self.problem, chosen):
@@ -269,25 +271,39 @@ def _need(share: float, accounts: int) -> int:
     return math.ceil(round(share * accounts, 6))
 
 
-def _offered(found: Reach, stops: NDArray[np.bool_], counted: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """The values to choose from: of those that stop the same targets and hit the same innocents, one.
+def _problem(found: Reach, brings: NDArray[np.int64], need: NDArray[np.int64]) -> tuple[NDArray[np.int64], Problem]:
+    """The values to choose from, and the choice among them.
 
-    That is the one over which most of the targets' exchanges go, then one that cannot be changed at no cost.
+    Of values that do the same to the same targets and innocents one is offered: that over which most of the targets'
+    exchanges go, then one that cannot be changed at no cost.
     """
-    values = len(found.kind)
-    ids, accounts = found.id[counted], found.account[counted]
+    values, role, of = len(found.kind), found.role[found.account], need[found.account]
+    columns: dict[str, int] = {}
+    column = np.array(
+        [columns.setdefault(_column(*name), len(columns)) for name in zip(found.kind, found.value, strict=True)]
+    )
+    stops, hits = (role == TARGET) & (brings > 0), role == INNOCENT
+    enough = brings >= of
+    marks = np.stack([found.account, np.where(stops & ~enough, column[found.id], -1), np.minimum(brings, of) * stops])
+    ids, marks = found.id[stops | hits], np.ascontiguousarray(marks[:, stops | hits].T)
     start = np.searchsorted(ids, np.arange(values + 1))
+    over = np.bincount(found.id, found.over * (role == TARGET), values)
     same: dict[bytes, list[int]] = {}
     for v in np.unique(found.id[stops]).tolist():
-        same.setdefault(accounts[start[v] : start[v + 1]].tobytes(), []).append(v)
-    over = np.bincount(found.id, found.over * (found.role[found.account] == TARGET), values)
+        same.setdefault(marks[start[v] : start[v + 1]].tobytes(), []).append(v)
     best = [min(group, key=lambda v: (-over[v], kind_of(found.kind[v]).fakeable, v)) for group in same.values()]
-    return np.array(sorted(best), np.int64)
-
-
-def _problem(found: Reach, offered: NDArray[np.int64], stops: NDArray[np.bool_], hits: NDArray[np.bool_]) -> Problem:
-    place = np.full(len(found.kind), -1, np.int64)
+    offered = np.array(sorted(best), np.int64)
+    place = np.full(values, -1, np.int64)
     place[offered] = np.arange(len(offered))
     at = place[found.id]
     stops, hits = stops & (at >= 0), hits & (at >= 0)
-    return Problem.of(len(offered), (at[stops], found.account[stops]), (at[hits], found.account[hits]))
+    return offered, Problem(
+        len(offered),
+        Stops.of(len(offered), at[stops], found.account[stops], column[found.id[stops]], brings[stops], of[stops]),
+        Hits.of(len(offered), at[hits], found.account[hits]),
+    )
+
+
+def _column(kind: str, value: str) -> str:
+    """Where an exchange names the value: it names one of each column, but a prompt on several levels."""
+    return f"prompt {value.partition(':')[0] if ':' in value else ''}" if kind == "prompt" else kind

@@ -72,8 +72,8 @@ WITH seen AS (SELECT ip, max(ip_net) AS ip_net FROM (
     SELECT ip, ip_net FROM exchanges UNION SELECT ip, ip_net FROM logins
     UNION SELECT value, ip_net FROM identifiers WHERE kind = 'ip') WHERE ip IS NOT NULL GROUP BY ip)
 SELECT s.ip, a.id AS address, n.id AS network
-FROM (SELECT ip, CASE WHEN (SELECT count(*) FROM asked WHERE kind = 'ip_net') > 0 THEN coalesce(ip_net, {net}) END AS net
-    FROM seen) s
+FROM (SELECT ip, CASE WHEN (SELECT count(*) FROM asked WHERE kind = 'ip_net') > 0 THEN coalesce(ip_net, {net}) END
+    AS net FROM seen) s
     LEFT JOIN asked a ON a.kind = 'ip' AND a.value = s.ip LEFT JOIN asked n ON n.kind = 'ip_net' AND n.value = s.net
 WHERE a.id IS NOT NULL OR n.id IS NOT NULL;
 CREATE TEMP TABLE prompt_ids AS
@@ -190,9 +190,11 @@ def read(con: duckdb.DuckDBPyConnection, targets: Sequence[str], kinds: Sequence
         targets: account ids.
         kinds: only values of these kinds; all, where none is named.
     """
+    made = "CREATE TEMP TABLE targets AS SELECT DISTINCT unnest(?::VARCHAR[]) AS account_id"
+    # No function can be made while a result is open.
+    con.execute(made, [list(targets)]).fetchall()
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
-    con.execute("CREATE TEMP TABLE targets AS SELECT DISTINCT unnest(?::VARCHAR[]) AS account_id", [list(targets)])
     con.execute(_HELD)
     asked = _ASKED.format(private=networks.private_sql("net"), net=networks.net_sql("value"))
     given = {

@@ -107,8 +107,8 @@ def _print(found: "Impact", limit: int | None) -> None:
     page.say()
     page.say(
         "This counts what the exports saw. Whoever is blocked may come back with other values, cheap ones (addresses, "
-        "prompts, user agents) within minutes. Whom a value would hit tomorrow is not known, nor whether an account that "
-        "counts as innocent is."
+        "prompts, user agents) within minutes. Whom a value would hit tomorrow is not known, nor whether an account "
+        "that counts as innocent is."
     )
 
 
