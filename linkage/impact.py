@@ -29,7 +29,7 @@ STEPS: Final = tuple(round(step / 10, 1) for step in range(1, 11))
 """Shares of the trade-off."""
 
 SECONDS: Final = 10.0
-"""The exact optimum of the asked share is looked for at most so long; for each other step of the trade-off a tenth of that."""
+"""The exact optimum of the asked share is looked for at most so long; that of each other step a tenth of it."""
 
 
 _ROLES: Final = (TARGET, INNOCENT, IN_RING, BANNED)
@@ -184,12 +184,12 @@ def impact(
             )
         found = reach.read(con, known, kinds)
         there = reach.kinds_of(con)
-    for kind in kinds or there[:1]:
-        if kind not in there:
-            hint = f"Kinds of which they have values: {', '.join(there)}." if there else ""
-            raise NotFoundError(f"None of the accounts has a value of kind {kind!r}.", hint)
     if not there:
         raise NotFoundError("None of the accounts has a value that could be blocked.")
+    for kind in kinds:
+        if kind not in there:
+            hint = f"Kinds of which they have values: {', '.join(there)}."
+            raise NotFoundError(f"None of the accounts has a value of kind {kind!r}.", hint)
     return _Answer(found, use, seconds).of(ring_id, tuple(unknown), share)
 
 
