@@ -1,5 +1,6 @@
 """What a block would hit: the choice against an exact oracle, the counts by hand, the command."""
 
+import ctypes
 import itertools
 import json
 import math
@@ -14,6 +15,7 @@ import pytest
 from linkage import results, store
 from linkage.commands import run
 from linkage.cover import Hits, Ints, Problem, Stops, approximate, cover, exact, ordered
+from linkage.cover.exact import stdout_kept
 from linkage.errors import ExitCode, MachineError, NotFoundError, UsageError
 from linkage.impact import Impact, impact
 from linkage.impact_plot import draw
@@ -105,6 +107,15 @@ def test_a_choice_that_cannot_be_made_is_refused_and_time_may_run_out() -> None:
     assert (again.chosen == hurried.chosen).all()
 
 
+def test_what_native_code_prints_stays_out_of_the_result(capfd: pytest.CaptureFixture[str]) -> None:
+    libc = ctypes.CDLL(None)
+    with stdout_kept():
+        libc.puts(b"noise")
+    libc.puts(b"result")
+    libc.fflush(None)
+    assert capfd.readouterr() == ("result\n", "noise\n")
+
+
 # The case.
 
 
@@ -176,7 +187,9 @@ def test_what_a_block_hits_counted_by_hand(town: Path) -> None:
 
 def test_the_choice_spares_innocents_then_values(town: Path) -> None:
     found = impact(town, MEMBERS, share=0.75)
-    assert {(b.kind, b.value) for b in found.blocked} == {("payment", "card"), ("payment", "own")}
+    assert len(found.blocked) == 2
+    # The card stops two; for the third there are several values that hit nobody.
+    assert (found.blocked[0].kind, found.blocked[0].value) == ("payment", "card")
     assert found.asked.optimal and found.asked.fewest == 0
     first = found.blocked[0]
     assert (first.stops_more, first.hits_more, first.alone.stopped, first.alone.in_rings, first.cheap) == (
