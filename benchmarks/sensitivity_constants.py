@@ -144,6 +144,7 @@ def _family(name: str) -> str:
 
 def _reliability(name: str) -> Constant:
     of = _family(name)
+    words = {"link:KIND": "all links", "your own kinds": "all other kinds"}.get(of) or model.kind_of(name).words
 
     def change(kind: Kind, by: float) -> Kind:
         same = _family(kind.name) == of
@@ -153,9 +154,9 @@ def _reliability(name: str) -> Constant:
         f"m of {of}",
         shown(model.kind_of(name).reliability),
         "probability",
-        f"the chance that two accounts of one hand share a given {model.kind_of(name).words} that one of them has"
-        if of == name
-        else f"the same of {'a link' if of.startswith('link') else 'a value of a kind that is not built in'}",
+        "the chance that two accounts of one hand share a given payment method that one of them has"
+        if name == "payment"
+        else f"the same of {words}",
         f"{JUDGED} about how the kind is shared; not fitted",
         change,
     )

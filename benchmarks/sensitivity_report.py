@@ -64,7 +64,21 @@ def _worlds(results: Sequence[Result]) -> str:
                 keys = ("precision", "recall", "f1", "b_cubed", "b_cubed_fraud", "rings")
                 rows.append([f"`--seed {seed}`", "", *(_signed(other[key] - found[key]) for key in keys)])
     measures = ["precision", "recall", "account F1", "B-cubed F1", "of fraud accounts", "listed rings"]
-    return table(["world", "accounts", *measures], rows, left=1)
+    return f"{table(['world', 'accounts', *measures], rows, left=1)}\n{_reach(results)}"
+
+
+def _reach(results: Sequence[Result]) -> str:
+    """How many settings were measured, and between what all of them lie."""
+    names = [setting(constant, by) for constant in VARIED for by in FACTORS]
+    found = [result["measures"][name] for result in results for name in names if name in result["measures"]]
+    lines = [f"Measured: {len(found)} of {len(names) * len(results)} settings; the others show `?`."]
+    if found:
+        spans = []
+        for key, title in (("precision", "precision"), ("recall", "recall"), ("b_cubed", "B-cubed F1")):
+            known = [other[key] for other in found if other[key] is not None]
+            spans.append(f"{title} from {min(known):.3f} to {max(known):.3f}")
+        lines.append(f"Over all of them {', '.join(spans)}.")
+    return " ".join(lines) + "\n"
 
 
 def _first(results: Sequence[Result]) -> str:
