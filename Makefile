@@ -1,13 +1,14 @@
 # make demo    run the main job on a sample export
 # make test    everything that must hold: ruff, mypy, pytest
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
+# make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make test-deep  what takes minutes beside it: a hundred worlds of noise
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 DEMO := demo
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep lint docs sample bench accuracy pictures clean
+.PHONY: help demo test test-deep lint docs sample bench accuracy sensitivity pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -70,6 +71,9 @@ accuracy: .venv/made-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph
 	$(BIN)/python -m benchmarks.accuracy --worlds $(WORLDS) --seeds $(SEEDS) --accounts $(ACCOUNTS) \
 		--work accuracy --out docs/accuracy.md
+
+sensitivity: .venv/made-test
+	$(BIN)/python -m benchmarks.sensitivity --work sensitivity --out docs/constants.md
 
 clean:
 	rm -rf .venv $(DEMO) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -14,7 +14,12 @@ Result = Mapping[str, Any]
 
 
 def filled(page: str, results: Sequence[Result]) -> str:
-    """The page with its figures between `BEGIN` and `END` made anew.
+    """The page with its figures made anew; see `placed`."""
+    return placed(page, report(results))
+
+
+def placed(page: str, figures: str) -> str:
+    """The page with these figures between `BEGIN` and `END`.
 
     Raises:
         ValueError: the page lacks one of the two lines.
@@ -23,7 +28,7 @@ def filled(page: str, results: Sequence[Result]) -> str:
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise ValueError(f"the page lacks the line {BEGIN} or {END}")
-    return f"{before}{BEGIN}\n{report(results)}{END}{after}"
+    return f"{before}{BEGIN}\n{figures}{END}{after}"
 
 
 def report(results: Sequence[Result]) -> str:
@@ -54,7 +59,7 @@ def _methods(worlds: Mapping[str, list[Result]]) -> str:
         for name in found[0]["methods"]:
             cells = [_spread([result["methods"][name].get(key) for result in found]) for key, _ in MEASURES]
             rows.append([world, f"**{name}**" if name == "linkage" else name, *cells, hard])
-    return _table(["world", "method", *(title for _, title in MEASURES), "hard worlds"], rows, left=2)
+    return table(["world", "method", *(title for _, title in MEASURES), "hard worlds"], rows, left=2)
 
 
 def _gate(results: Sequence[Result]) -> str:
@@ -71,7 +76,7 @@ def _gate(results: Sequence[Result]) -> str:
         )  # fmt: skip
     headings = [f"{name}, account F1 ≤ {most:.2f}" for name, most in GATE.items()]
     feature = f"best single feature, precision at recall {RECALL} < {FEATURE_GATE}"
-    return _table(["world", "seed", "fraud accounts", "rings", *headings, feature, "hard"], rows, left=1)
+    return table(["world", "seed", "fraud accounts", "rings", *headings, feature, "hard"], rows, left=1)
 
 
 def _worst(worlds: Mapping[str, list[Result]]) -> str:
@@ -88,7 +93,7 @@ def _worst(worlds: Mapping[str, list[Result]]) -> str:
                 _spread([result["calibration"] for result in found]),
             ]
         )
-    return _table(["world", "worst tactic", "worst innocent structure", "calibration error of the score"], rows, left=3)
+    return table(["world", "worst tactic", "worst innocent structure", "calibration error of the score"], rows, left=3)
 
 
 def _structures(world: str, found: Sequence[Result]) -> str:
@@ -108,8 +113,8 @@ def _structures(world: str, found: Sequence[Result]) -> str:
     return "\n".join(
         [
             f"#### {world}, all seeds together\n",
-            _table(["fraud tactic", "rings", "found", "accounts", "flagged", "recall"], first, left=1),
-            _table(
+            table(["fraud tactic", "rings", "found", "accounts", "flagged", "recall"], first, left=1),
+            table(
                 ["innocent structure", "instances", "hit", "half hit", "accounts", "flagged", "share"], second, left=1
             ),
         ]
@@ -150,7 +155,7 @@ def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int) -> str:
     line = "|".join(["---"] * left + ["--:"] * (len(headings) - left))
     lines = [f"| {' | '.join(headings)} |", f"|{line}|", *(f"| {' | '.join(row)} |" for row in rows)]
     return "\n".join(lines) + "\n"
