@@ -109,11 +109,19 @@ def ring_why(case: Path, name: str) -> RingWhy:
         strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
         ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
         people = _people(con, ring.ring_id)
+    return explained(found, kinds, StrongestRow(*strongest) if strongest else None, ties, people)
+
+
+def explained(
+    found: Ring, kinds: tuple[KindRow, ...], strongest: StrongestRow | None, ties: Sequence[Held], people: People
+) -> RingWhy:
+    """`ring_why` from what was read of a ring already; `kinds` by bits."""
+    ring = found.ring
     return RingWhy(
         found=found,
         kinds=kinds,
         prior=round(sum(row.bits for row in kinds) - ring.bits, 4) if kinds else 0.0,
-        strongest=StrongestRow(*strongest) if strongest else None,
+        strongest=strongest,
         factors=steps(ring.factors),
         bridge=weakest_bridge(ties, ring.accounts),
         verdict=verdict(ring, kinds),

@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "neo4j": "Mirror the case into Neo4j, and look after a local server.",
     "open": "Open Neo4j Browser on a ring.",
     "query": "Ask an investigator's question in Neo4j.",
+    "report": "Write the rings as one HTML page that works offline.",
     "export": "Write rings, members and evidence as files.",
     "evaluate": "Compare the rings with a known truth.",
     "simulate": "Make an export with planted rings and look-alikes.",

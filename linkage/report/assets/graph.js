@@ -1,0 +1,210 @@
+// The picture of a ring: who shares what. Its nodes were chosen when the report was made (linkage/report/picture.py).
+const WIDTH = 1000;
+const HEIGHT = 640;
+const COLOURS = ["#b3580a", "#00755e", "#8a3b8f", "#8c6d00", "#b0305c", "#3d6b1f", "#5a5a5a", "#0b6e8a", "#7a4a2b"];
+const TICKS = 320;
+
+/** The picture's nodes and edges, with names as they are shown. */
+function read(picture) {
+  const kinds = [...new Set(picture.values.map((value) => value[0]))];
+  const words = (kind, n) => (kind ? picture.words[kind][n === 1 ? 0 : 1] : n === 1 ? "value" : "other values");
+  const accounts = picture.accounts.map(([n, names, inside]) => ({
+    type: "account", n, names, inside, label: n === 1 ? names[0] : `${whole(n)} accounts`, kind: null,
+    radius: n === 1 ? 7 : Math.min(17, 11 + Math.log10(n) * 2), near: [],
+  }));
+  const values = picture.values.map(([kind, n, names, members, outsiders]) => ({
+    type: "value", n, names, members, outsiders, kind, word: words(kind, n), near: [],
+    label: n === 1 ? names[0] : `${whole(n)} ${words(kind, n)}`,
+    radius: n === 1 ? 7 : Math.min(17, 11 + Math.log10(n) * 2),
+    colour: COLOURS[kinds.indexOf(kind) % COLOURS.length],
+  }));
+  const links = picture.edges.map(([account, value, n]) => {
+    const link = { source: accounts[account], target: values[value], n };
+    link.source.near.push(link);
+    link.target.near.push(link);
+    return link;
+  });
+  const inside = (node) => node.inside.map(([kind, n]) => `${whole(n)} ${words(kind, n)}`).join(", ");
+  return { accounts, values, nodes: [...accounts, ...values], links, kinds, words, inside };
+}
+
+const listed = (names, n) => names.join(", ") + (n > names.length ? ` and ${whole(n - names.length)} more` : "");
+
+/** What a node is, in words. */
+function told(node, drawn) {
+  if (node.type === "account") {
+    const who = node.n === 1 ? `Account ${node.names[0]}` : `${whole(node.n)} accounts: ${listed(node.names, node.n)}`;
+    const within = node.inside.length ? `, tied among each other alone by ${drawn.inside(node)}` : "";
+    const shares = node.near.map((link) => link.target.label);
+    return `${who}${within}. Shares ${listed(shares.slice(0, 12), shares.length) || "nothing with others"}.`;
+  }
+  const others = node.outsiders === 0 ? "nobody else" : counted(node.outsiders, "outsider", "outsiders");
+  const most = node.n === 1 || node.outsiders === 0 ? others : `at most ${others} each`;
+  const what = node.n === 1 ? `${node.word} ${node.names[0]}` : `${whole(node.n)} ${node.word}: ${listed(node.names, node.n)}`;
+  const who = node.near.map((link) => link.source.label);
+  return `${what}. Shared by ${counted(node.members, "member", "members")} and ${most}: ` +
+    `${listed(who.slice(0, 12), who.length)}.`;
+}
+
+/** Finds a place for each node; the same picture gives the same places. */
+function place({ nodes, links }) {
+  const crowded = nodes.length > 60;
+  const dense = links.length > 3 * nodes.length;
+  d3.forceSimulation(nodes)
+    .force("link", d3.forceLink(links).distance(crowded ? 34 : 70).strength((link) =>
+      (dense ? 0.5 : 1) / Math.min(link.source.near.length, link.target.near.length)))
+    .force("charge", d3.forceManyBody().strength((node) => (crowded ? -70 : -260) - 4 * node.radius))
+    .force("x", d3.forceX().strength(0.035))
+    .force("y", d3.forceY().strength(0.06))
+    .force("collide", d3.forceCollide((node) => node.radius + (crowded ? 4 : 14)))
+    .stop().tick(TICKS);
+  const [left, right] = d3.extent(nodes, (node) => node.x);
+  const [top, bottom] = d3.extent(nodes, (node) => node.y);
+  const stretch = Math.min((WIDTH - 170) / (right - left || 1), (HEIGHT - 90) / (bottom - top || 1), 2.5);
+  for (const node of nodes) {
+    node.x = WIDTH / 2 + (node.x - (left + right) / 2) * stretch;
+    node.y = HEIGHT / 2 + (node.y - (top + bottom) / 2) * stretch;
+  }
+}
+
+/** Labels that would cover another one or a node wait until their node is chosen. */
+function legible(nodes) {
+  const boxes = nodes.map((node) => [node.x - node.radius, node.y - node.radius, node.x + node.radius, node.y + node.radius]);
+  const order = [...nodes].sort((a, b) => (b.n > 1) - (a.n > 1) || (b.type === "value") - (a.type === "value") || b.near.length - a.near.length);
+  for (const node of order) {
+    // Its number stands in it already.
+    node.clear = node.type === "value" || node.n === 1;
+    if (!node.clear) continue;
+    const half = cut(node.label).length * 3.3 + 2;
+    const y = node.y + node.radius;
+    const box = [node.x - half, y + 2, node.x + half, y + 14];
+    node.clear = box[0] > 0 && box[2] < WIDTH &&
+      !boxes.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+    if (node.clear) boxes.push(box);
+  }
+}
+
+function graph(detail, drawn) {
+  const { nodes, links } = drawn;
+  if (!nodes.length) return html("p", {}, "No single value ties these accounts.");
+  place(drawn);
+  legible(nodes);
+  const most = d3.max(links, (link) => link.n);
+  const lines = links.map((link) => svg("line", {
+    class: "tie", "stroke-width": (1 + 3 * Math.log1p(link.n - 1) / Math.log1p(most)).toFixed(1),
+  }));
+  const marks = nodes.map((node) => {
+    const r = node.radius;
+    const shape = node.type === "account"
+      ? svg("circle", { r, class: "account" })
+      : svg("rect", { x: -r, y: -r, width: 2 * r, height: 2 * r, rx: 3, fill: node.colour });
+    const inner = node.n > 1 ? svg("text", { class: "inner", y: 4 }, d3.format(".3~s")(node.n)) : null;
+    const label = svg("text", { class: node.clear ? "label" : "label waiting", y: r + 12 }, cut(node.label));
+    return svg("g", { class: "node", tabindex: "-1", role: "button", "aria-pressed": "false", "aria-label": told(node, drawn) },
+      svg("title", {}, told(node, drawn)), shape, inner, label);
+  });
+  const stage = svg("g", {}, svg("g", { "aria-hidden": "true", class: dense(links, nodes) }, lines), marks);
+  const name = `Picture of ring ${detail.id}`;
+  const board = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "graph", role: "group", "aria-label":
+    `${name}: ${counted(drawn.accounts.length, "node", "nodes")} for accounts, ${whole(drawn.values.length)} for what they share. ` +
+    "Arrow keys walk, Enter chooses." }, stage);
+  const said = html("p", { role: "status", class: "told" }, "Choose a node to see who shares it.");
+  const settle = () => {
+    lines.forEach((line, at) => {
+      const { source, target } = links[at];
+      fill(line, { x1: source.x.toFixed(1), y1: source.y.toFixed(1), x2: target.x.toFixed(1), y2: target.y.toFixed(1) }, []);
+    });
+    marks.forEach((mark, at) => mark.setAttribute("transform", `translate(${nodes[at].x.toFixed(1)},${nodes[at].y.toFixed(1)})`));
+  };
+  settle();
+
+  let chosen = -1;
+  const choose = (at) => {
+    chosen = at === chosen ? -1 : at;
+    const near = new Set(chosen < 0 ? [] : nodes[chosen].near.flatMap((link) => [link.source, link.target]));
+    board.classList.toggle("choosing", chosen >= 0);
+    marks.forEach((mark, i) => {
+      mark.classList.toggle("near", near.has(nodes[i]) || i === chosen);
+      mark.setAttribute("aria-pressed", String(i === chosen));
+    });
+    lines.forEach((line, i) => line.classList.toggle("near", chosen >= 0 && (links[i].source === nodes[chosen] || links[i].target === nodes[chosen])));
+    said.textContent = chosen < 0 ? "Choose a node to see who shares it." : told(nodes[chosen], drawn);
+  };
+  let held = 0;
+  marks[0].setAttribute("tabindex", "0");
+  const hold = (at) => {
+    marks[held].setAttribute("tabindex", "-1");
+    held = (at + marks.length) % marks.length;
+    marks[held].setAttribute("tabindex", "0");
+    marks[held].focus();
+  };
+  marks.forEach((mark, at) => {
+    mark.addEventListener("click", () => { hold(at); choose(at); });
+    mark.addEventListener("keydown", (event) => {
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (step) hold(at + step);
+      else if (event.key === "Home") hold(0);
+      else if (event.key === "End") hold(-1);
+      else if (event.key === "Enter" || event.key === " ") choose(at);
+      else if (event.key === "Escape" && chosen >= 0) choose(chosen);
+      else return;
+      event.preventDefault();
+    });
+  });
+
+  // The wheel scrolls the page; with Ctrl, or by the buttons, it zooms.
+  const zoom = d3.zoom().scaleExtent([0.5, 12]).filter((event) => event.type !== "wheel" || event.ctrlKey)
+    .on("zoom", (event) => stage.setAttribute("transform", event.transform));
+  const view = d3.select(board).call(zoom).on("dblclick.zoom", null);
+  d3.selectAll(marks).data(nodes).call(d3.drag().clickDistance(4).on("drag", (event, node) => {
+    [node.x, node.y] = [event.x, event.y];
+    settle();
+  }));
+  const button = (text, act) => html("button", { type: "button", onclick: act }, text);
+  return html("div", { class: "drawn" },
+    html("div", { class: "tools" },
+      button("Zoom in", () => view.call(zoom.scaleBy, 1.5)), button("Zoom out", () => view.call(zoom.scaleBy, 1 / 1.5)),
+      button("Whole picture", () => view.call(zoom.transform, d3.zoomIdentity)), legend(drawn)),
+    board, said);
+}
+
+const dense = (links, nodes) => (links.length > 4 * nodes.length ? "ties many" : "ties");
+
+function legend({ kinds, words, values }) {
+  const item = (text, mark) => html("li", {}, svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark), text);
+  return html("ul", { class: "legend" }, item("accounts", svg("circle", { cx: 7, cy: 7, r: 6, class: "account" })),
+    kinds.map((kind) => item(words(kind, 2), svg("rect", { x: 1, y: 1, width: 12, height: 12, rx: 2, fill:
+      values.find((value) => value.kind === kind).colour }))));
+}
+
+/** The same as a table: a row for each account node, a column for each value node, in an order that shows blocks. */
+function map(detail, drawn) {
+  const { accounts, values } = drawn;
+  if (!values.length) return null;
+  const rows = [...accounts];
+  const columns = [...values];
+  const mean = (node, side, order) => d3.mean(node.near, (link) => order.get(link[side])) ?? 1e9;
+  for (let round = 0; round < 8; round++) {
+    const across = new Map(columns.map((node, at) => [node, at]));
+    rows.forEach((node) => { node.middle = mean(node, "target", across); });
+    rows.sort((a, b) => a.middle - b.middle);
+    const down = new Map(rows.map((node, at) => [node, at]));
+    columns.forEach((node) => { node.middle = mean(node, "source", down); });
+    columns.sort((a, b) => drawn.kinds.indexOf(a.kind) - drawn.kinds.indexOf(b.kind) || a.middle - b.middle);
+  }
+  const cell = (row, column) => {
+    const link = row.near.find((tie) => tie.target === column);
+    if (!link) return html("td");
+    const part = Math.ceil(4 * link.n / row.n);
+    return html("td", { class: `tied p${part}` }, row.n === 1 ? "●" : whole(link.n));
+  };
+  const caption = `What is shared with whom in ring ${detail.id}`;
+  const spans = d3.groups(columns, (column) => column.kind);
+  return html("div", { class: "table map", tabindex: "0", role: "region", "aria-label": caption },
+    html("table", {}, html("caption", {}, caption, html("span", {}, " A dot: the account has the value. A number: so many of the accounts have one of the values.")),
+      html("thead", {},
+        html("tr", {}, html("td"), spans.map(([kind, of]) => html("th", { scope: "colgroup", colspan: of.length }, drawn.words(kind, 2)))),
+        html("tr", {}, html("td"), columns.map((column) => html("th", { scope: "col" }, html("span", { title: told(column, drawn) }, cut(column.label, 22)))))),
+      html("tbody", {}, rows.map((row) => html("tr", {}, html("th", { scope: "row", title: told(row, drawn) }, cut(row.label, 30)),
+        columns.map((column) => cell(row, column)))))));
+}
