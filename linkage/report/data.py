@@ -144,13 +144,12 @@ class _Read:
         )
         rows = _arrays(con, "SELECT ring_id, place, hour, n FROM hours JOIN drawn USING (account_id) ORDER BY ALL")
         none = np.zeros(0, dtype=np.int64)
-        return {
-            ring.ring_id: timeline(
-                drawn.get(ring.ring_id, []), *rows.get(ring.ring_id, (none,) * 3),
-                total=total.get(ring.ring_id, (none,) * 2),
-            )
-            for ring in rings
-        }  # fmt: skip
+        out = {}
+        for ring in (ring.ring_id for ring in rings):
+            account, hour, count = rows.get(ring, (none, none, none))
+            hours, counts = total.get(ring, (none, none))
+            out[ring] = timeline(drawn.get(ring, []), account, hour, count, (hours, counts))
+        return out
 
 
 Row = TypeVar("Row")
@@ -170,9 +169,9 @@ def _each(kind: type[Row], rows: dict[str, list[tuple[Any, ...]]]) -> dict[str, 
 def _arrays(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     """The columns after the first, a ring id that the rows are sorted by, of each ring."""
     ring, *columns = con.execute(sql).fetchnumpy().values()
-    starts = np.flatnonzero(np.r_[True, ring[1:] != ring[:-1]]) if len(ring) else []
+    starts = [at for at in range(len(ring)) if not at or ring[at] != ring[at - 1]]
     ends = [*starts[1:], len(ring)]
-    return {str(ring[a]): tuple(np.asarray(c[a:b]) for c in columns) for a, b in zip(starts, ends, strict=False)}
+    return {str(ring[a]): tuple(c[a:b] for c in columns) for a, b in zip(starts, ends, strict=False)}
 
 
 def is_banned(banned_at: datetime | None, status: str | None) -> bool:
@@ -268,7 +267,7 @@ def _evidence(found: Ring, sharers: Sequence[tuple[Any, ...]]) -> dict[str, Any]
 
 def _members(found: Ring, people: dict[str, Any]) -> dict[str, Any]:
     rows = found.members[:MEMBERS]
-    known = [people.get(m.account_id, (None, None, None)) for m in rows]
+    known = [people.get(m.account_id, (None, None, "")) for m in rows]
     return {
         "account": [m.account_id for m in rows],
         "tier": [m.tier for m in rows],

@@ -1,8 +1,8 @@
 """A report's facts as one HTML page that needs no network and runs no script but its own.
 
-Text of an export goes in as escaped text (jinja2 with autoescape) or as JSON in a data block, in which `<`, `>`, `&` and
-the line separators are written as escapes, so that nothing in it ends the block. The page's own scripts and style are
-named by their SHA-256 in its Content-Security-Policy: a browser runs no other.
+Text of an export goes in as escaped text (jinja2 with autoescape) or as JSON in a data block, in which `<`, `>`, `&`
+and the line separators are written as escapes, so that nothing in it ends the block. The page's own scripts and style
+are named by their SHA-256 in its Content-Security-Policy: a browser runs no other.
 """
 
 import base64

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, triu
+from scipy.sparse import coo_array, diags_array, triu
 
 SMALL: Final = 150
 """Accounts and values together; so many are drawn as they are. So are so many accounts, whatever ties them."""
@@ -130,7 +130,8 @@ def _joined(group: Ints, value: Ints, bits: NDArray[np.float64], size: Ints) -> 
         rare = rare[degree[rare] > 1]
         rare = rare[np.cumsum(degree[rare] ** 2) <= WORK]
         near = ties[:, rare]
-        pairs = triu(near @ near.multiply(1 / degree[rare]).tocsr().T, k=1).tocoo()
+        shared = near @ (near @ diags_array(1 / degree[rare])).T
+        pairs = triu(shared, k=1).tocoo()
         strength = pairs.data / (weight[pairs.row] * weight[pairs.col])
         best = np.lexsort((pairs.col, pairs.row, -np.round(strength, 9)))
         partner = np.arange(left)

@@ -49,7 +49,7 @@ function sorter(headings, sort) {
 }
 
 const PAGE = 50;
-const PRINTED = 500;
+const PRINTED = 100;
 
 /**
  * A table with sortable columns, a page of rows at a time.
@@ -63,7 +63,7 @@ function table(caption, columns, rows, options = {}) {
   const said = html("span", { role: "status" });
   const back = html("button", { type: "button", onclick: () => turn(-1) }, "Previous");
   const on = html("button", { type: "button", onclick: () => turn(1) }, "Next");
-  const size = () => (document.documentElement.classList.contains("printing") ? PRINTED : options.page || PAGE);
+  const size = () => (document.documentElement.classList.contains("printing") ? options.printed || PRINTED : options.page || PAGE);
   let page = 0;
   const cell = (row, column, at) => {
     const value = row[at];

@@ -1,8 +1,12 @@
 // The picture of a ring: who shares what. Its nodes were chosen when the report was made (linkage/report/picture.py).
 const WIDTH = 1000;
 const HEIGHT = 640;
-const COLOURS = ["#b3580a", "#00755e", "#8a3b8f", "#8c6d00", "#b0305c", "#3d6b1f", "#5a5a5a", "#0b6e8a", "#7a4a2b"];
+// As the style of Neo4j Browser has them, dark enough for white figures; kinds that have none take the others in turn.
+const COLOURS = { payment: "#8c6d00", ip: "#2e7d32", ip_net: "#558b2f", device: "#6d4c9f", user_agent: "#8e6bbf", prompt: "#b0305c", burst: "#d1495b",
+  handoff: "#c2185b", balance: "#ad1457", email: "#00756f", email_domain: "#0b6e8a", phone: "#3a6ea5", org: "#5a5a5a", "": "#444444" };
+const SPARE = ["#b3580a", "#7a4a2b", "#3d6b1f", "#4b5320", "#9c4a1a"];
 const TICKS = 320;
+const CROWD = 60;
 
 /** The picture's nodes and edges, with names as they are shown. */
 function read(picture) {
@@ -16,7 +20,7 @@ function read(picture) {
     type: "value", n, names, members, outsiders, kind, word: words(kind, n), near: [],
     label: n === 1 ? names[0] : `${whole(n)} ${words(kind, n)}`,
     radius: n === 1 ? 7 : Math.min(17, 11 + Math.log10(n) * 2),
-    colour: COLOURS[kinds.indexOf(kind) % COLOURS.length],
+    colour: Object.hasOwn(COLOURS, kind) ? COLOURS[kind] : SPARE[kinds.indexOf(kind) % SPARE.length],
   }));
   const links = picture.edges.map(([account, value, n]) => {
     const link = { source: accounts[account], target: values[value], n };
@@ -24,6 +28,11 @@ function read(picture) {
     link.target.near.push(link);
     return link;
   });
+  // What most have tells nobody apart: its lines would cover all others, so they wait until it is chosen.
+  for (const value of values) {
+    value.common = accounts.length > 20 && value.near.length > accounts.length / 2;
+    if (value.common) value.radius = Math.max(value.radius, 11);
+  }
   const inside = (node) => node.inside.map(([kind, n]) => `${whole(n)} ${words(kind, n)}`).join(", ");
   return { accounts, values, nodes: [...accounts, ...values], links, kinds, words, inside };
 }
@@ -46,24 +55,62 @@ function told(node, drawn) {
     `${listed(who.slice(0, 12), who.length)}.`;
 }
 
-/** Finds a place for each node; the same picture gives the same places. */
-function place({ nodes, links }) {
-  const crowded = nodes.length > 60;
-  const dense = links.length > 3 * nodes.length;
+/** Steps from a node to each node; what cannot be reached is a little further off than what can. */
+function steps(nodes, from) {
+  const far = new Map([[from, 0]]);
+  for (const node of far.keys()) {
+    for (const { source, target } of node.near) {
+      const other = node === source ? target : source;
+      if (!target.common && !far.has(other)) far.set(other, far.get(node) + 1);
+    }
+  }
+  const most = Math.max(...far.values()) + 2;
+  return new Map(nodes.map((node) => [node, far.get(node) ?? most]));
+}
+
+/**
+ * Finds a place for each node; the same picture gives the same places. It starts from the steps to four nodes that lie
+ * far from each other, as Harel and Koren's high-dimensional embedding does (doi:10.7155/jgaa.00051): forces alone leave a
+ * long chain in a tangle.
+ */
+function place({ nodes: all, links }) {
+  const nodes = all.filter((node) => !node.common);
+  const apart = all.filter((node) => node.common);
+  const margin = apart.length ? 170 : 0;
+  apart.forEach((node, at) => { [node.x, node.y] = [90, (HEIGHT * (at + 1)) / (apart.length + 1)]; });
+  const crowded = nodes.length > CROWD;
+  const length = crowded ? 30 : 70;
+  const furthest = (...from) => d3.greatest(nodes, (node) => Math.min(...from.map((steps) => steps.get(node))));
+  const a = steps(nodes, furthest(steps(nodes, nodes[0])));
+  const b = steps(nodes, furthest(a));
+  const c = steps(nodes, furthest(a, b));
+  const d = steps(nodes, furthest(c));
+  nodes.forEach((node, at) => {
+    // A small turn for each, or nodes alike would lie on each other.
+    node.x = ((a.get(node) - b.get(node)) * length) / 2 + 8 * Math.cos(2.4 * at);
+    node.y = ((c.get(node) - d.get(node)) * length) / 2 + 8 * Math.sin(2.4 * at);
+    node.order = a.get(node);
+  });
+  const pulling = links.filter((link) => !link.target.common);
   d3.forceSimulation(nodes)
-    .force("link", d3.forceLink(links).distance(crowded ? 34 : 70).strength((link) =>
-      (dense ? 0.5 : 1) / Math.min(link.source.near.length, link.target.near.length)))
-    .force("charge", d3.forceManyBody().strength((node) => (crowded ? -70 : -260) - 4 * node.radius))
-    .force("x", d3.forceX().strength(0.035))
-    .force("y", d3.forceY().strength(0.06))
+    .force("link", d3.forceLink(pulling).distance(length).strength((link) => 1 / Math.min(link.source.near.length, link.target.near.length)))
+    .force("charge", d3.forceManyBody().strength((node) => (crowded ? -50 : -260) - 3 * node.radius))
+    .force("x", d3.forceX().strength(0.025))
+    .force("y", d3.forceY().strength(0.045))
     .force("collide", d3.forceCollide((node) => node.radius + (crowded ? 4 : 14)))
-    .stop().tick(TICKS);
+    .alpha(crowded ? 0.5 : 1).stop().tick(TICKS);
   const [left, right] = d3.extent(nodes, (node) => node.x);
   const [top, bottom] = d3.extent(nodes, (node) => node.y);
-  const stretch = Math.min((WIDTH - 170) / (right - left || 1), (HEIGHT - 90) / (bottom - top || 1), 2.5);
+  const stretch = Math.min((WIDTH - 170 - margin) / (right - left || 1), (HEIGHT - 90) / (bottom - top || 1), 2.5);
   for (const node of nodes) {
-    node.x = WIDTH / 2 + (node.x - (left + right) / 2) * stretch;
+    node.x = (WIDTH + margin) / 2 + (node.x - (left + right) / 2) * stretch;
     node.y = HEIGHT / 2 + (node.y - (top + bottom) / 2) * stretch;
+  }
+  // Where the picture was made smaller, nodes may lie on each other now.
+  d3.forceSimulation(nodes).force("collide", d3.forceCollide((node) => node.radius + 2)).stop().tick(60);
+  for (const node of nodes) {
+    node.x = Math.min(Math.max(node.x, margin + 24), WIDTH - 24);
+    node.y = Math.min(Math.max(node.y, 24), HEIGHT - 30);
   }
 }
 
@@ -91,13 +138,13 @@ function graph(detail, drawn) {
   legible(nodes);
   const most = d3.max(links, (link) => link.n);
   const lines = links.map((link) => svg("line", {
-    class: "tie", "stroke-width": (1 + 3 * Math.log1p(link.n - 1) / Math.log1p(most)).toFixed(1),
+    class: link.target.common ? "tie common" : "tie", "stroke-width": (1 + 3 * Math.log1p(link.n - 1) / Math.log1p(most)).toFixed(1),
   }));
   const marks = nodes.map((node) => {
     const r = node.radius;
     const shape = node.type === "account"
       ? svg("circle", { r, class: "account" })
-      : svg("rect", { x: -r, y: -r, width: 2 * r, height: 2 * r, rx: 3, fill: node.colour });
+      : svg("rect", { class: node.common ? "common" : null, x: -r, y: -r, width: 2 * r, height: 2 * r, rx: 3, fill: node.colour });
     const inner = node.n > 1 ? svg("text", { class: "inner", y: 4 }, d3.format(".3~s")(node.n)) : null;
     const label = svg("text", { class: node.clear ? "label" : "label waiting", y: r + 12 }, cut(node.label));
     return svg("g", { class: "node", tabindex: "-1", role: "button", "aria-pressed": "false", "aria-label": told(node, drawn) },
@@ -168,7 +215,7 @@ function graph(detail, drawn) {
     board, said);
 }
 
-const dense = (links, nodes) => (links.length > 4 * nodes.length ? "ties many" : "ties");
+const dense = (links, nodes) => (links.length > 3 * nodes.length ? "ties many" : "ties");
 
 function legend({ kinds, words, values }) {
   const item = (text, mark) => html("li", {}, svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark), text);
@@ -181,10 +228,10 @@ function legend({ kinds, words, values }) {
 function map(detail, drawn) {
   const { accounts, values } = drawn;
   if (!values.length) return null;
-  const rows = [...accounts];
-  const columns = [...values];
+  const rows = d3.sort(accounts, (node) => node.order);
+  const columns = d3.sort(values, (node) => (node.common ? 1e9 : node.order));
   const mean = (node, side, order) => d3.mean(node.near, (link) => order.get(link[side])) ?? 1e9;
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 4; round++) {
     const across = new Map(columns.map((node, at) => [node, at]));
     rows.forEach((node) => { node.middle = mean(node, "target", across); });
     rows.sort((a, b) => a.middle - b.middle);

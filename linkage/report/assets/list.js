@@ -71,7 +71,7 @@ window.addEventListener("beforeprint", () => {
   before = [...place_of_rings.childNodes];
   if (ticked.length) place_of_rings.replaceChildren(...ticked.map((at) => ring(details(at))));
   document.documentElement.classList.toggle("rings-only", place_of_rings.childElementCount > 0);
-  for (const part of place_of_rings.querySelectorAll("details:not([open])")) {
+  for (const part of place_of_rings.querySelectorAll("details:not([open], .spare)")) {
     part.open = true;
     part.classList.add("opened");
   }

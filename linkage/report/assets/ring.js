@@ -59,7 +59,7 @@ function members(detail) {
   return [html("p", {}, `${tiers}.${short}`),
     table(`Members of ring ${detail.id}`, [{ name: "account", show: (text) => html("span", { class: "name" }, text) }, { name: "tier" },
       { name: "confidence", number: true, show: (n) => (n > 0.99 ? ">0.99" : n.toFixed(2)) }, { name: "bits", number: true, show: (n) => n.toFixed(1) },
-      { name: "exchanges", number: true }, { name: "signed up" }, { name: "banned" }, { name: "first seen" }, { name: "last seen" }], rows)];
+      { name: "exchanges", number: true }, { name: "signed up" }, { name: "banned" }, { name: "first seen" }, { name: "last seen" }], rows, { printed: 500 })];
 }
 
 function bystanders(detail) {
@@ -83,6 +83,7 @@ function pictures(detail) {
       : "Accounts that share most with each other are drawn as one; what only they share is told with them.");
   }
   if (drawn.values.some((node) => node.n > 1)) notes.push("Values alike are drawn as one.");
+  if (drawn.values.some((node) => node.common)) notes.push("What more than half have is drawn without lines, until it is chosen.");
   if (detail.picture.untied) notes.push(`${counted(detail.picture.untied, "member has", "members have")} none of the ring's values and ${detail.picture.untied === 1 ? "is" : "are"} not drawn.`);
   return [notes.length ? html("p", {}, notes.join(" ")) : null, graph(detail, drawn),
     html("details", {}, html("summary", {}, "Map: what is shared with whom, as a table"), map(detail, drawn))];

@@ -104,7 +104,7 @@ function timeline(detail) {
     html("div", { class: "tools" }, button("Earlier", move(-0.5, 1)), button("Later", move(0.5, 1)), button("Zoom in", move(0, 0.5)),
       button("Zoom out", move(0, 2)), button("Whole time", show(ends)), busy.length ? button("Exchanges only", show(busy)) : null),
     board, said,
-    html("details", {}, html("summary", {}, "The same as tables"), numbers,
+    html("details", { class: "spare" }, html("summary", {}, "The same as tables"), numbers,
       table(`Accounts of the timeline, ring ${detail.id}`, [{ name: "account" }, { name: "exchanges", number: true }, { name: "busiest from (UTC)" }, { name: "then", number: true },
         { name: "signed up" }, { name: "banned" }], lives.map((life) => {
         const top = busiest(life);
