@@ -1,4 +1,4 @@
-"""What a report of 200 rings, the largest of 20,000 accounts, takes: seconds to make, size, seconds to open in Chromium.
+"""What a report of 200 rings, the largest of 20,000 accounts, takes: seconds to make and to open, and its size.
 
 python benchmarks/report.py [--rounds 5] [--pictures FOLDER]
 """
@@ -27,7 +27,7 @@ def case_of_200_rings(folder: Path) -> Path:
     with store.writing(case) as con:
         con.execute(
             f"""CREATE TEMP TABLE crew AS SELECT ring, i, 'r' || ring || '-' || i AS account_id, size FROM (
-                SELECT r AS ring, CASE WHEN r = 0 THEN {LARGEST} ELSE 5 + (r * r * 7) % 240 + (r % 10 = 0)::INT * 700 END
+                SELECT r AS ring, CASE WHEN r = 0 THEN {LARGEST} ELSE 5 + r * r * 7 % 240 + (r % 10 = 0)::INT * 700 END
                 AS size FROM range({RINGS}) t(r)), range({LARGEST}) s(i) WHERE i < size;
             INSERT INTO account_rows (command, account_id, created_at, banned_at, status)
                 SELECT 1, account_id, TIMESTAMP '2026-01-01' + to_hours(ring % 40 * 24) + to_seconds(i * 20),

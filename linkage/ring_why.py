@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-
-import duckdb
+from typing import Final
 
 from linkage import results, store
 from linkage.bridge import Bridge, Held, weakest_bridge
@@ -77,18 +75,21 @@ class RingWhy:
     summary: tuple[Sentence, ...]
 
 
-_TIES = """
-SELECT s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits
+# Of many rings at once, since one question for each takes far longer: the parameter is the list of their ids.
+TIES: Final = """
+SELECT m.ring_id, s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits, s.kind
 FROM members m JOIN sightings s USING (account_id) JOIN evidence e USING (ring_id, kind, value)
     JOIN shared h USING (kind, value)
-WHERE m.ring_id = ? AND (s.bits > 0 OR h.bits <= 0)
+WHERE m.ring_id IN (SELECT unnest(?::VARCHAR[])) AND (s.bits > 0 OR h.bits <= 0)
 """
+"""Ring, then what `Held` takes, then the kind of the value."""
 
-_PEOPLE = """
-SELECT count(*) FILTER (banned_at IS NOT NULL OR lower(status) IN ('banned', 'suspended')),
-    quantile_disc(created_at, 0.1), quantile_disc(created_at, 0.9)
-FROM accounts WHERE account_id IN (SELECT account_id FROM members WHERE ring_id = ?)
+PEOPLE: Final = """
+SELECT m.ring_id, count(*) FILTER (a.banned_at IS NOT NULL OR lower(a.status) IN ('banned', 'suspended')),
+    quantile_disc(a.created_at, 0.1), quantile_disc(a.created_at, 0.9)
+FROM members m JOIN accounts a USING (account_id) WHERE m.ring_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY m.ring_id
 """
+"""Ring, then what `People` takes."""
 
 
 def ring_why(case: Path, name: str) -> RingWhy:
@@ -107,9 +108,11 @@ def ring_why(case: Path, name: str) -> RingWhy:
         rows = con.execute("SELECT * FROM ring_kinds WHERE ring_id = ? ORDER BY bits DESC, kind", [ring.ring_id])
         kinds = tuple(KindRow(*row) for row in rows.fetchall())
         strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
-        ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
-        people = _people(con, ring.ring_id)
-    return explained(found, kinds, StrongestRow(*strongest) if strongest else None, ties, people)
+        ties = [Held(*row[1:6]) for row in con.execute(TIES, [[ring.ring_id]]).fetchall()]
+        people = [People(*row[1:]) for row in con.execute(PEOPLE, [[ring.ring_id]]).fetchall()]
+    return explained(
+        found, kinds, StrongestRow(*strongest) if strongest else None, ties, people[0] if people else People()
+    )
 
 
 def explained(
@@ -127,13 +130,6 @@ def explained(
         verdict=verdict(ring, kinds),
         summary=tuple(summary(found, people)),
     )
-
-
-def _people(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
-    row = con.execute(_PEOPLE, [ring_id]).fetchone()
-    banned, early, late = row or (0, None, None)
-    first: datetime | None = early
-    return People(int(banned), first, late)
 
 
 def verdict(ring: RingRow, kinds: Sequence[KindRow]) -> str:

@@ -18,7 +18,7 @@ from linkage.output import score as shown_score
 from linkage.report.picture import Value, picture
 from linkage.report.timeline import ROWS, Timeline, timeline
 from linkage.results import BystanderRow, EvidenceRow, MemberRow, Ring, RingRow
-from linkage.ring_why import KindRow, RingWhy, StrongestRow, explained
+from linkage.ring_why import PEOPLE, TIES, KindRow, RingWhy, StrongestRow, explained
 from linkage.summary import People, paragraph
 from linkage.text import safe
 
@@ -57,8 +57,6 @@ def facts(case: Path, names: Sequence[str] = ()) -> Facts:
             rows = sorted(found.values(), key=lambda ring: ring.rank)
         else:
             rows = results.listed_in(con, case)
-        con.execute("CREATE TEMP TABLE chosen (ring_id VARCHAR)")
-        con.execute("INSERT INTO chosen SELECT unnest(?::VARCHAR[])", [[ring.ring_id for ring in rows]])
         read = _Read(con, rows)
         whys = [read.why(ring) for ring in rows]
         page = _page(con, rows, case, whole=not names)
@@ -66,30 +64,28 @@ def facts(case: Path, names: Sequence[str] = ()) -> Facts:
     return Facts(_fit(page), [_fit(_row(why)) for why in whys], [_fit(detail) for detail in details])
 
 
-_CHOSEN: Final = {
-    "members": ("SELECT t.* FROM members t SEMI JOIN chosen USING (ring_id) ORDER BY confidence DESC, bits DESC, "
-                "account_id"),
-    "evidence": "SELECT t.* FROM evidence t SEMI JOIN chosen USING (ring_id) ORDER BY bits DESC, kind, value",
-    "bystanders": ("SELECT t.* FROM bystanders t SEMI JOIN chosen USING (ring_id) ORDER BY reason LIKE 'shares%', "
-                   "bits DESC, account_id"),
-    "kinds": "SELECT t.* FROM ring_kinds t SEMI JOIN chosen USING (ring_id) ORDER BY bits DESC, kind",
-    "strongest": "SELECT t.* FROM ring_strongest t SEMI JOIN chosen USING (ring_id)",
-    # As `ring_why` reads them, and the kind that the contract names.
-    "ties": """SELECT m.ring_id, s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits, s.kind
-        FROM members m SEMI JOIN chosen USING (ring_id) JOIN sightings s USING (account_id)
-            JOIN evidence e USING (ring_id, kind, value) JOIN shared h USING (kind, value)
-        WHERE s.bits > 0 OR h.bits <= 0""",
-    "sharers": """SELECT e.ring_id, e.kind, e.value, o.ring_id FROM evidence e SEMI JOIN chosen USING (ring_id)
-            JOIN evidence o USING (kind, value) JOIN rings r ON r.ring_id = o.ring_id
-        WHERE o.ring_id <> e.ring_id AND r.listed ORDER BY r.rank""",
-    "people": """SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
-        FROM members m SEMI JOIN chosen USING (ring_id) JOIN accounts a USING (account_id)""",
-}  # fmt: skip
+_OF: Final = "ring_id IN (SELECT unnest(?::VARCHAR[]))"
 
-_HOURS: Final = """
+# The parameter of each is the list of the rings' ids; the first column is the ring.
+_TABLES: Final = {
+    "members": f"SELECT * FROM members WHERE {_OF} ORDER BY confidence DESC, bits DESC, account_id",
+    "evidence": f"SELECT * FROM evidence WHERE {_OF} ORDER BY bits DESC, kind, value",
+    "bystanders": f"SELECT * FROM bystanders WHERE {_OF} ORDER BY reason LIKE 'shares%', bits DESC, account_id",
+    "kinds": f"SELECT * FROM ring_kinds WHERE {_OF} ORDER BY bits DESC, kind",
+    "strongest": f"SELECT * FROM ring_strongest WHERE {_OF}",
+    "ties": TIES,
+    "sharers": f"""SELECT e.ring_id, e.kind, e.value, o.ring_id FROM evidence e JOIN evidence o USING (kind, value)
+            JOIN rings r ON r.ring_id = o.ring_id
+        WHERE e.{_OF} AND o.ring_id <> e.ring_id AND r.listed ORDER BY r.rank""",
+    "accounts": f"""SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
+        FROM members m JOIN accounts a USING (account_id) WHERE {_OF}""",
+    "people": PEOPLE,
+}
+
+_HOURS: Final = f"""
 CREATE TEMP TABLE hours AS
 SELECT m.ring_id, x.account_id, epoch(date_trunc('hour', x."at"))::BIGINT // 3600 AS hour, count(*) AS n
-FROM exchanges x JOIN members m USING (account_id) SEMI JOIN chosen USING (ring_id) GROUP BY ALL
+FROM exchanges x JOIN members m USING (account_id) WHERE {_OF} GROUP BY ALL
 """
 
 
@@ -97,7 +93,8 @@ class _Read:
     """All that is read of the chosen rings: one question for each table, since one for each ring takes far longer."""
 
     def __init__(self, con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow]) -> None:
-        rows = {name: _by_ring(con.execute(sql).fetchall()) for name, sql in _CHOSEN.items()}
+        ids = [ring.ring_id for ring in rings]
+        rows = {name: _by_ring(con.execute(sql, [ids]).fetchall()) for name, sql in _TABLES.items()}
         self.members = _each(MemberRow, rows["members"])
         self.evidence = _each(EvidenceRow, rows["evidence"])
         self.bystanders = _each(BystanderRow, rows["bystanders"])
@@ -105,11 +102,12 @@ class _Read:
         self.strongest = _each(StrongestRow, rows["strongest"])
         self.ties = rows["ties"]
         self.sharers = rows["sharers"]
-        self.people = {ring: {row[1]: row[2:] for row in people} for ring, people in rows["people"].items()}
+        self.people = _each(People, {ring: [row[1:] for row in people] for ring, people in rows["people"].items()})
+        self.accounts = {ring: {row[1]: row[2:] for row in known} for ring, known in rows["accounts"].items()}
         self.decisions = defaultdict(list)
         for decision in decisions.of_ring(con):
             self.decisions[decision.ring_id].append(decision)
-        self.times = self._times(con, rings)
+        self.times = self._times(con, ids)
 
     def why(self, ring: RingRow) -> RingWhy:
         """Why and why not, as `linkage ring` says it."""
@@ -118,20 +116,14 @@ class _Read:
             ring, tuple(self.members[at]), tuple(self.evidence[at]), tuple(self.bystanders[at]),
             tuple(self.decisions[at]),
         )  # fmt: skip
-        strongest = self.strongest[at]
+        strongest, people = self.strongest[at], self.people[at]
         ties = [Held(*row[1:6]) for row in self.ties[at]]
-        return explained(found, tuple(self.kinds[at]), strongest[0] if strongest else None, ties, self._people(at))
+        return explained(
+            found, tuple(self.kinds[at]), strongest[0] if strongest else None, ties, people[0] if people else People()
+        )
 
-    def _people(self, ring_id: str) -> People:
-        people = self.people.get(ring_id, {}).values()
-        signed = sorted(created for created, _, _ in people if created)
-        banned = sum(is_banned(banned, status) for _, banned, status in people)
-        if not signed:
-            return People(banned)
-        return People(banned, signed[(len(signed) - 1) // 10], signed[-1 - (len(signed) - 1) // 10])
-
-    def _times(self, con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow]) -> dict[str, Timeline]:
-        con.execute(_HOURS)
+    def _times(self, con: duckdb.DuckDBPyConnection, ids: list[str]) -> dict[str, Timeline]:
+        con.execute(_HOURS, [ids])
         total = _arrays(con, "SELECT ring_id, hour, sum(n)::BIGINT FROM hours GROUP BY ALL ORDER BY ALL")
         drawn = {
             ring: [m.account_id for m in sorted(rows, key=lambda m: (-m.exchanges, m.account_id))[:ROWS]]
@@ -145,7 +137,7 @@ class _Read:
         rows = _arrays(con, "SELECT ring_id, place, hour, n FROM hours JOIN drawn USING (account_id) ORDER BY ALL")
         none = np.zeros(0, dtype=np.int64)
         out = {}
-        for ring in (ring.ring_id for ring in rings):
+        for ring in ids:
             account, hour, count = rows.get(ring, (none, none, none))
             hours, counts = total.get(ring, (none, none))
             out[ring] = timeline(drawn.get(ring, []), account, hour, count, (hours, counts))
@@ -174,8 +166,8 @@ def _arrays(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Any]:
     return {str(ring[a]): tuple(c[a:b] for c in columns) for a, b in zip(starts, ends, strict=False)}
 
 
-def is_banned(banned_at: datetime | None, status: str | None) -> bool:
-    """Whether an account is banned or suspended, as `linkage ring` counts them."""
+def _is_banned(banned_at: datetime | None, status: str | None) -> bool:
+    """As `ring_why.PEOPLE` counts them."""
     return banned_at is not None or (status or "").lower() in ("banned", "suspended")
 
 
@@ -224,7 +216,7 @@ def _row(why: RingWhy) -> dict[str, Any]:
 
 def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
     found = why.found
-    people = read.people.get(found.ring.ring_id, {})
+    known = read.accounts.get(found.ring.ring_id, {})
     return {
         **_row(why),
         "summary": paragraph(why.summary[1:]),
@@ -239,11 +231,11 @@ def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
         ],
         "factors": [[step.name, step.words, step.bits, step.total] for step in why.factors],
         "evidence": _evidence(found, read.sharers.get(found.ring.ring_id, [])),
-        "members": _members(found, people),
+        "members": _members(found, known),
         "bystanders": [[b.account_id, b.bits, b.reason] for b in found.bystanders],
         "decisions": [[d.verdict, d.by, _minute(d.at), list(d.tags), d.note] for d in found.decisions],
         "picture": _picture(found, read.ties[found.ring.ring_id]),
-        "timeline": _timeline(read.times[found.ring.ring_id], people),
+        "timeline": _timeline(read.times[found.ring.ring_id], known),
     }  # fmt: skip
 
 
@@ -265,9 +257,9 @@ def _evidence(found: Ring, sharers: Sequence[tuple[Any, ...]]) -> dict[str, Any]
     }  # fmt: skip
 
 
-def _members(found: Ring, people: dict[str, Any]) -> dict[str, Any]:
+def _members(found: Ring, accounts: dict[str, Any]) -> dict[str, Any]:
     rows = found.members[:MEMBERS]
-    known = [people.get(m.account_id, (None, None, "")) for m in rows]
+    known = [accounts.get(m.account_id, (None, None, "")) for m in rows]
     return {
         "account": [m.account_id for m in rows],
         "tier": [m.tier for m in rows],
@@ -278,7 +270,7 @@ def _members(found: Ring, people: dict[str, Any]) -> dict[str, Any]:
         "last": [_day(m.last_seen) for m in rows],
         "signed_up": [_day(created) for created, _, _ in known],
         "banned": [
-            _day(banned) or ((status or "") if is_banned(banned, status) else "") for _, banned, status in known
+            _day(banned) or ((status or "") if _is_banned(banned, status) else "") for _, banned, status in known
         ],
         "all": len(found.members),
         "tiers": [[tier, sum(m.tier == tier for m in found.members)] for tier in TIERS],
@@ -299,16 +291,16 @@ def _picture(found: Ring, ties: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     return {**vars(drawn), "words": {kind: [kind_of(kind).words, _plural(kind)] for kind in kinds if kind}}
 
 
-def _timeline(times: Timeline, people: dict[str, Any]) -> dict[str, Any]:
-    known = {name: people.get(name, (None, None, None)) for name, *_ in times.rows}
+def _timeline(times: Timeline, accounts: dict[str, Any]) -> dict[str, Any]:
+    known = {name: accounts.get(name, (None, None, None)) for name, *_ in times.rows}
     return {
         "width": times.width,
         "rows": [
             [name, *cells, _hour(known[name][0]), _hour(known[name][1])] for name, *cells in times.rows
         ],
         "total": times.total,
-        "sign_ups": _counted(created for created, _, _ in people.values()),
-        "bans": _counted(banned for _, banned, _ in people.values()),
+        "sign_ups": _counted(created for created, _, _ in accounts.values()),
+        "bans": _counted(banned for _, banned, _ in accounts.values()),
     }  # fmt: skip
 
 
