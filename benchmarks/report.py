@@ -93,7 +93,7 @@ def main() -> None:
                     shown.locator(".list").screenshot(path=given.pictures / "list.png")
             print(
                 f"made in {seconds:.1f} s, {cpu:.1f} s of a processor (required under 20 s); {made.bytes / 1e6:.1f} MB "
-                f"(under 15); opened in {opened:.2f} s (under 3); the largest ring drawn in {drawn:.2f} s, {nodes} nodes",
+                f"(under 15); opened in {opened:.2f} s (under 3); the largest drawn in {drawn:.2f} s, {nodes} nodes",
                 flush=True,
             )
 
