@@ -57,6 +57,16 @@ def test_a_small_ring_is_drawn_as_it_is() -> None:
     assert drawn([], 3, 0) == Picture(untied=3)
 
 
+def test_bystanders_that_touch_the_same_are_one_node() -> None:
+    ties = np.array([[a, v] for a in range(3) for v in range(2)])
+    shown = picture(
+        ["a", "b", "c"], [Value("ip", name, 1.0, 2) for name in "xyz"], ties[:, 0], ties[:, 1], np.ones(6),
+        {"p": [0], "q": [1, 0], "r": [0], "s": [2]},
+    )  # fmt: skip
+    # Nobody of the ring has z any more: whoever touches it alone is not drawn.
+    assert shown.bystanders == [(2, ["p", "r"], [0]), (1, ["q"], [0, 1])]
+
+
 def test_accounts_and_values_alike_become_one_node_each() -> None:
     # Three groups of 100 accounts, each with two cards of its own, and one card that all have.
     ties = [(a, v) for a in range(300) for v in (2 * (a // 100), 2 * (a // 100) + 1, 6)]

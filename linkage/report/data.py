@@ -77,6 +77,9 @@ _TABLES: Final = {
     "sharers": f"""SELECT e.ring_id, e.kind, e.value, o.ring_id FROM evidence e JOIN evidence o USING (kind, value)
             JOIN rings r ON r.ring_id = o.ring_id
         WHERE e.{_OF} AND o.ring_id <> e.ring_id AND r.listed ORDER BY r.rank""",
+    "touching": f"""SELECT b.ring_id, b.account_id, s.kind, s.value
+        FROM bystanders b JOIN sightings s USING (account_id) JOIN evidence e USING (ring_id, kind, value)
+        WHERE {_OF} ORDER BY b.bits DESC, b.account_id, s.kind, s.value""",
     "accounts": f"""SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
         FROM members m JOIN accounts a USING (account_id) WHERE {_OF}""",
     "people": PEOPLE,
@@ -102,6 +105,7 @@ class _Read:
         self.strongest = _each(StrongestRow, rows["strongest"])
         self.ties = rows["ties"]
         self.sharers = rows["sharers"]
+        self.touching = rows["touching"]
         self.people = _each(People, {ring: [row[1:] for row in people] for ring, people in rows["people"].items()})
         self.accounts = {ring: {row[1]: row[2:] for row in known} for ring, known in rows["accounts"].items()}
         self.decisions = defaultdict(list)
@@ -187,11 +191,20 @@ def _page(con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow], case: Path, 
         "flagged": len(asked),
         "explained": sum(ring.status == "explained" for ring in rings),
         "accounts": sum(ring.accounts for ring in asked),
-        "false": round(sum(1 - ring.score for ring in asked), 1),
-        "chance": round(max(chance) * len(chance), 1) if chance else None,
+        "false": _few(sum(1 - ring.score for ring in asked)),
+        "chance": _few(max(chance) * len(chance)) if chance else None,
         "nulls": known.parameters.get("nulls"),
         "statuses": sorted({ring.status for ring in rings}),
     }
+
+
+def _few(number: float) -> str:
+    """A number of rings: none is shown as certain.
+
+    >>> _few(0.02), _few(11.34)
+    ('less than 0.1', 'about 11.3')
+    """
+    return f"about {number:.1f}" if number >= 0.1 else "less than 0.1"
 
 
 def _row(why: RingWhy) -> dict[str, Any]:
@@ -234,7 +247,7 @@ def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
         "members": _members(found, known),
         "bystanders": [[b.account_id, b.bits, b.reason] for b in found.bystanders],
         "decisions": [[d.verdict, d.by, _minute(d.at), list(d.tags), d.note] for d in found.decisions],
-        "picture": _picture(found, read.ties[found.ring.ring_id]),
+        "picture": _picture(found, read.ties[found.ring.ring_id], read.touching[found.ring.ring_id]),
         "timeline": _timeline(read.times[found.ring.ring_id], known),
     }  # fmt: skip
 
@@ -277,15 +290,19 @@ def _members(found: Ring, accounts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _picture(found: Ring, ties: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+def _picture(found: Ring, ties: Sequence[tuple[Any, ...]], touching: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     account = {m.account_id: at for at, m in enumerate(found.members)}
     value = {(e.kind, e.value): at for at, e in enumerate(found.evidence)}
+    near: dict[str, list[int]] = defaultdict(list)
+    for _, name, kind, text in touching:
+        near[name].append(value[kind, text])
     drawn = picture(
         list(account),
         [Value(e.kind, e.label or e.value, e.bits, e.outsiders) for e in found.evidence],
         np.array([account[row[1]] for row in ties], dtype=np.int64),
         np.array([value[row[6], row[3]] for row in ties], dtype=np.int64),
         [row[5] for row in ties],
+        near,
     )
     kinds = sorted({kind for kind, *_ in drawn.values} | {kind for *_, inside in drawn.accounts for kind, _ in inside})
     return {**vars(drawn), "words": {kind: [kind_of(kind).words, _plural(kind)] for kind in kinds if kind}}

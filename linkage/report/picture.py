@@ -7,11 +7,12 @@ Accounts and the values that tie them make a bipartite graph. Where that is smal
 2. while there are still more than `GROUPS` groups of accounts, pairs of groups are joined, those first that share most
    for their size (heavy-edge matching; Karypis and Kumar 1998, doi:10.1137/S1064827595287997). A value that lies
    within one such group is told with the group and drawn no more;
-3. of the values the strongest are drawn one by one, `VALUES` of them; the rest of each kind becomes one node.
+3. of the values the strongest are drawn one by one, `VALUES` of them; the rest of each kind becomes one node;
+4. bystanders that touch the same of these nodes are one node.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -26,6 +27,9 @@ GROUPS: Final = 60
 VALUES: Final = 60
 KINDS: Final = 12
 """So many kinds have a node of their own for the rest of their values; those of all others share one."""
+
+BYSTANDERS: Final = 20
+"""So many nodes for bystanders."""
 
 NAMED: Final = 12
 """So many accounts or values of a node are named."""
@@ -56,6 +60,7 @@ class Picture:
         values: for each value node its kind ("" for several), how many values it stands for, the names of some, how
             many members have one of them, and how many others at most have one of them.
         edges: account node, value node, and how many members tie them.
+        bystanders: for each node how many it stands for, the names of some, and the value nodes that they touch.
         exact: every account node holds accounts that share the same values.
         untied: members that none of the values ties.
     """
@@ -63,11 +68,19 @@ class Picture:
     accounts: list[tuple[int, list[str], list[tuple[str, int]]]] = field(default_factory=list)
     values: list[tuple[str, int, list[str], int, int]] = field(default_factory=list)
     edges: list[tuple[int, int, int]] = field(default_factory=list)
+    bystanders: list[tuple[int, list[str], list[int]]] = field(default_factory=list)
     exact: bool = True
     untied: int = 0
 
 
-def picture(accounts: Sequence[str], values: Sequence[Value], account: Ints, value: Ints, bits: Any) -> Picture:
+def picture(
+    accounts: Sequence[str],
+    values: Sequence[Value],
+    account: Ints,
+    value: Ints,
+    bits: Any,
+    touching: Mapping[str, Sequence[int]] | None = None,
+) -> Picture:
     """Draw a ring.
 
     Args:
@@ -75,6 +88,7 @@ def picture(accounts: Sequence[str], values: Sequence[Value], account: Ints, val
         values: what ties them, the strongest first.
         account, value: ties as places in the two lists, in any order, each once.
         bits: float[ties], what each is worth.
+        touching: the values that each bystander has.
     """
     tied = np.unique(account)
     out = Picture(untied=len(accounts) - len(tied))
@@ -107,7 +121,11 @@ def picture(accounts: Sequence[str], values: Sequence[Value], account: Ints, val
         (len(names), names[:NAMED], sorted(inside[at].items(), key=lambda kind: (-kind[1], kind[0])))
         for at, names in enumerate(members)
     ]
-    _add_values(out, nodes, values, group, account, value)
+    node_of = np.full(len(values), -1)
+    for at, places in enumerate(nodes):
+        node_of[places] = at
+    _add_values(out, nodes, values, node_of, group, account, value)
+    _add_bystanders(out, node_of, touching or {})
     return out
 
 
@@ -175,11 +193,14 @@ def _value_nodes(
 
 
 def _add_values(
-    out: Picture, nodes: list[list[int]], values: Sequence[Value], group: Ints, account: Ints, value: Ints
+    out: Picture,
+    nodes: list[list[int]],
+    values: Sequence[Value],
+    node_of: Ints,
+    group: Ints,
+    account: Ints,
+    value: Ints,
 ) -> None:
-    node_of = np.full(len(values), -1)
-    for number, places in enumerate(nodes):
-        node_of[places] = number
     drawn = node_of[value] >= 0
     # A member with two values of a node is one member.
     pairs = np.unique(np.column_stack([node_of[value[drawn]], account[drawn]]), axis=0)
@@ -197,3 +218,12 @@ def _add_values(
                 max(values[place].outsiders for place in places),
             )
         )
+
+
+def _add_bystanders(out: Picture, node_of: Ints, touching: Mapping[str, Sequence[int]]) -> None:
+    alike: dict[tuple[int, ...], list[str]] = {}
+    for name, places in touching.items():
+        nodes = sorted({int(node_of[place]) for place in places} - {-1})
+        if nodes:
+            alike.setdefault(tuple(nodes), []).append(name)
+    out.bystanders = [(len(names), names[:NAMED], list(nodes)) for nodes, names in list(alike.items())[:BYSTANDERS]]

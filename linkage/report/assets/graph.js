@@ -22,19 +22,24 @@ function read(picture) {
     radius: n === 1 ? 7 : Math.min(17, 11 + Math.log10(n) * 2),
     colour: Object.hasOwn(COLOURS, kind) ? COLOURS[kind] : SPARE[kinds.indexOf(kind) % SPARE.length],
   }));
-  const links = picture.edges.map(([account, value, n]) => {
-    const link = { source: accounts[account], target: values[value], n };
-    link.source.near.push(link);
-    link.target.near.push(link);
+  const bystanders = picture.bystanders.map(([n, names]) => ({
+    type: "bystander", n, names, label: n === 1 ? names[0] : `${whole(n)} bystanders`, kind: null, radius: n === 1 ? 7 : 12, near: [],
+  }));
+  const tie = (source, target, n) => {
+    const link = { source, target, n };
+    source.near.push(link);
+    target.near.push(link);
     return link;
-  });
+  };
+  const links = picture.edges.map(([account, value, n]) => tie(accounts[account], values[value], n));
   // What most have tells nobody apart: its lines would cover all others, so they wait until it is chosen.
   for (const value of values) {
     value.common = accounts.length > 20 && value.near.length > accounts.length / 2;
     if (value.common) value.radius = Math.max(value.radius, 11);
   }
+  picture.bystanders.forEach(([n, , near], at) => near.forEach((value) => links.push(tie(bystanders[at], values[value], n))));
   const inside = (node) => node.inside.map(([kind, n]) => `${whole(n)} ${words(kind, n)}`).join(", ");
-  return { accounts, values, nodes: [...accounts, ...values], links, kinds, words, inside };
+  return { accounts, values, bystanders, nodes: [...accounts, ...values, ...bystanders], links, kinds, words, inside };
 }
 
 const listed = (names, n) => names.join(", ") + (n > names.length ? ` and ${whole(n - names.length)} more` : "");
@@ -47,10 +52,14 @@ function told(node, drawn) {
     const shares = node.near.map((link) => link.target.label);
     return `${who}${within}. Shares ${listed(shares.slice(0, 12), shares.length) || "nothing with others"}.`;
   }
+  if (node.type === "bystander") {
+    const who = node.n === 1 ? `Bystander ${node.names[0]}` : `${whole(node.n)} bystanders: ${listed(node.names, node.n)}`;
+    return `${who}, no member. Touches ${node.near.map((link) => link.target.label).slice(0, 12).join(", ")}.`;
+  }
   const others = node.outsiders === 0 ? "nobody else" : counted(node.outsiders, "outsider", "outsiders");
   const most = node.n === 1 || node.outsiders === 0 ? others : `at most ${others} each`;
   const what = node.n === 1 ? `${node.word} ${node.names[0]}` : `${whole(node.n)} ${node.word}: ${listed(node.names, node.n)}`;
-  const who = node.near.map((link) => link.source.label);
+  const who = node.near.filter((link) => link.source.type === "account").map((link) => link.source.label);
   return `${what}. Shared by ${counted(node.members, "member", "members")} and ${most}: ` +
     `${listed(who.slice(0, 12), who.length)}.`;
 }
@@ -142,10 +151,10 @@ function graph(detail, drawn) {
   }));
   const marks = nodes.map((node) => {
     const r = node.radius;
-    const shape = node.type === "account"
-      ? svg("circle", { r, class: "account" })
+    const shape = node.type !== "value"
+      ? svg("circle", { r, class: node.type })
       : svg("rect", { class: node.common ? "common" : null, x: -r, y: -r, width: 2 * r, height: 2 * r, rx: 3, fill: node.colour });
-    const inner = node.n > 1 ? svg("text", { class: "inner", y: 4 }, d3.format(".3~s")(node.n)) : null;
+    const inner = node.n > 1 ? svg("text", { class: node.type === "bystander" ? "inner dark" : "inner", y: 4 }, d3.format(".3~s")(node.n)) : null;
     const label = svg("text", { class: node.clear ? "label" : "label waiting", y: r + 12 }, cut(node.label));
     return svg("g", { class: "node", tabindex: "-1", role: "button", "aria-pressed": "false", "aria-label": told(node, drawn) },
       svg("title", {}, told(node, drawn)), shape, inner, label);
@@ -217,16 +226,17 @@ function graph(detail, drawn) {
 
 const dense = (links, nodes) => (links.length > 3 * nodes.length ? "ties many" : "ties");
 
-function legend({ kinds, words, values }) {
+function legend({ kinds, words, values, bystanders }) {
   const item = (text, mark) => html("li", {}, svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark), text);
   return html("ul", { class: "legend" }, item("accounts", svg("circle", { cx: 7, cy: 7, r: 6, class: "account" })),
+    bystanders.length ? item("bystanders", svg("circle", { cx: 7, cy: 7, r: 5, class: "bystander" })) : null,
     kinds.map((kind) => item(words(kind, 2), svg("rect", { x: 1, y: 1, width: 12, height: 12, rx: 2, fill:
       values.find((value) => value.kind === kind).colour }))));
 }
 
 /** The same as a table: a row for each account node, a column for each value node, in an order that shows blocks. */
 function map(detail, drawn) {
-  const { accounts, values } = drawn;
+  const { accounts, values, bystanders } = drawn;
   if (!values.length) return null;
   const rows = d3.sort(accounts, (node) => node.order);
   const columns = d3.sort(values, (node) => (node.common ? 1e9 : node.order));
@@ -242,16 +252,17 @@ function map(detail, drawn) {
   const cell = (row, column) => {
     const link = row.near.find((tie) => tie.target === column);
     if (!link) return html("td");
+    if (row.type === "bystander") return html("td", { class: "tied" }, "○");
     const part = Math.ceil(4 * link.n / row.n);
     return html("td", { class: `tied p${part}` }, row.n === 1 ? "●" : whole(link.n));
   };
   const caption = `What is shared with whom in ring ${detail.id}`;
   const spans = d3.groups(columns, (column) => column.kind);
   return html("div", { class: "table map", tabindex: "0", role: "region", "aria-label": caption },
-    html("table", {}, html("caption", {}, caption, html("span", {}, " A dot: the account has the value. A number: so many of the accounts have one of the values.")),
+    html("table", {}, html("caption", {}, caption, html("span", {}, " A dot: the account has the value; a hollow one: a bystander has. A number: so many of the accounts have one of the values.")),
       html("thead", {},
         html("tr", {}, html("td"), spans.map(([kind, of]) => html("th", { scope: "colgroup", colspan: of.length }, drawn.words(kind, 2)))),
         html("tr", {}, html("td"), columns.map((column) => html("th", { scope: "col" }, html("span", { title: told(column, drawn) }, cut(column.label, 22)))))),
-      html("tbody", {}, rows.map((row) => html("tr", {}, html("th", { scope: "row", title: told(row, drawn) }, cut(row.label, 30)),
+      html("tbody", {}, [...rows, ...bystanders].map((row) => html("tr", {}, html("th", { scope: "row", title: told(row, drawn) }, cut(row.label, 30)),
         columns.map((column) => cell(row, column)))))));
 }
