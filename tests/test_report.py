@@ -33,6 +33,9 @@ from linkage.summary import paragraph
 from tests.cases import make_case
 from tests.chromium import page
 
+# On one worker, so that one Chromium serves all.
+pytestmark = pytest.mark.xdist_group("report")
+
 Linkage = Callable[..., tuple[int, str, str]]
 
 # The picture.
