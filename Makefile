@@ -61,6 +61,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/communities.py
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
+	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/significance.py
 

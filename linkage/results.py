@@ -159,6 +159,12 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
         return _rings(con, unlisted=unlisted, limit=limit)
 
 
+def rings_in(con: duckdb.DuckDBPyConnection, case: Path) -> list[RingRow]:
+    """The listed rings by rank, from a case that is open already."""
+    _must_have_run(con, case)
+    return _rings(con)
+
+
 def listed(case: Path, names: Sequence[str] = ()) -> Listed:
     """The listed rings with all their members and evidence, read at one moment: a run in between changes nothing.
 
@@ -276,7 +282,12 @@ def template_aliases(case: Path) -> list[TemplateAlias]:
 def runs(case: Path, *, limit: int | None = None) -> list[RunRow]:
     """The runs of detect, the newest first."""
     with store.reading(case) as con:
-        rows = con.execute("SELECT * FROM runs ORDER BY run DESC LIMIT ?", [_limit(limit)]).fetchall()
+        return runs_in(con, limit=limit)
+
+
+def runs_in(con: duckdb.DuckDBPyConnection, *, limit: int | None = None) -> list[RunRow]:
+    """`runs`, from a case that is open already."""
+    rows = con.execute("SELECT * FROM runs ORDER BY run DESC LIMIT ?", [_limit(limit)]).fetchall()
     return [RunRow(*row[:3], *(json.loads(part) for part in row[3:])) for row in rows]
 
 

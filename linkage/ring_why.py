@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import duckdb
 
@@ -77,18 +77,21 @@ class RingWhy:
     summary: tuple[Sentence, ...]
 
 
-_TIES = """
-SELECT s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits
+# Of many rings at once, since one question for each takes far longer: the parameter is the list of their ids.
+TIES: Final = """
+SELECT m.ring_id, s.account_id, coalesce(h.trust, s.kind), s.value, h.label, s.bits, s.kind
 FROM members m JOIN sightings s USING (account_id) JOIN evidence e USING (ring_id, kind, value)
     JOIN shared h USING (kind, value)
-WHERE m.ring_id = ? AND (s.bits > 0 OR h.bits <= 0)
+WHERE m.ring_id IN (SELECT unnest(?::VARCHAR[])) AND (s.bits > 0 OR h.bits <= 0)
 """
+"""Ring, then what `Held` takes, then the kind of the value."""
 
-_PEOPLE = """
-SELECT count(*) FILTER (banned_at IS NOT NULL OR lower(status) IN ('banned', 'suspended')),
-    quantile_disc(created_at, 0.1), quantile_disc(created_at, 0.9)
-FROM accounts WHERE account_id IN (SELECT account_id FROM members WHERE ring_id = ?)
+PEOPLE: Final = """
+SELECT m.ring_id, count(*) FILTER (a.banned_at IS NOT NULL OR lower(a.status) IN ('banned', 'suspended')),
+    quantile_disc(a.created_at, 0.1), quantile_disc(a.created_at, 0.9)
+FROM members m JOIN accounts a USING (account_id) WHERE m.ring_id IN (SELECT unnest(?::VARCHAR[])) GROUP BY m.ring_id
 """
+"""Ring, then what `People` takes."""
 
 # What a bit of a factor is worth in the score, where people's decisions recalibrate it.
 _SLOPE = """
@@ -112,27 +115,40 @@ def ring_why(case: Path, name: str) -> RingWhy:
         rows = con.execute("SELECT * FROM ring_kinds WHERE ring_id = ? ORDER BY bits DESC, kind", [ring.ring_id])
         kinds = tuple(KindRow(*row) for row in rows.fetchall())
         strongest = con.execute("SELECT * FROM ring_strongest WHERE ring_id = ?", [ring.ring_id]).fetchone()
-        ties = [Held(*row) for row in con.execute(_TIES, [ring.ring_id]).fetchall()]
+        ties = [Held(*row[1:6]) for row in con.execute(TIES, [[ring.ring_id]]).fetchall()]
         people = people_of(con, ring.ring_id)
-        slope = con.execute(_SLOPE).fetchone()
+        slope = slope_of(con)
+    return explained(found, kinds, StrongestRow(*strongest) if strongest else None, ties, people, slope)
+
+
+def explained(
+    found: Ring, kinds: tuple[KindRow, ...], strongest: StrongestRow | None, ties: Sequence[Held], people: People,
+    slope: float,
+) -> RingWhy:  # fmt: skip
+    """`ring_why` from what was read of a ring already; `kinds` by bits, `slope` of `slope_of`."""
+    ring = found.ring
     return RingWhy(
         found=found,
         kinds=kinds,
         prior=round(sum(row.bits for row in kinds) - ring.bits, 4) if kinds else 0.0,
-        strongest=StrongestRow(*strongest) if strongest else None,
+        strongest=strongest,
         factors=steps(ring.factors),
         bridge=weakest_bridge(ties, ring.accounts),
-        verdict=verdict(ring, kinds, slope=float(slope[0]) if slope else 1.0),
+        verdict=verdict(ring, kinds, slope=slope),
         summary=tuple(summary(found, people)),
     )
 
 
 def people_of(con: duckdb.DuckDBPyConnection, ring_id: str) -> People:
     """What is known of a ring's members, for its summary."""
-    row = con.execute(_PEOPLE, [ring_id]).fetchone()
-    banned, early, late = row or (0, None, None)
-    first: datetime | None = early
-    return People(int(banned), first, late)
+    row = con.execute(PEOPLE, [[ring_id]]).fetchone()
+    return People(*row[1:]) if row else People()
+
+
+def slope_of(con: duckdb.DuckDBPyConnection) -> float:
+    """What a bit of a factor is worth in the newest run's score."""
+    row = con.execute(_SLOPE).fetchone()
+    return float(row[0]) if row else 1.0
 
 
 def verdict(ring: RingRow, kinds: Sequence[KindRow], *, slope: float = 1.0) -> str:

