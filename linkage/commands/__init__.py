@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "why": "Show what ties two accounts.",
     "changes": "Tell what became of the rings since an earlier run.",
     "expand": "Rank who is tied to accounts that are known to be bad.",
-    "impact": "Show what a block would hit, and what to block to stop most of a ring.",
+    "impact": "Show what a block would hit, and what to block.",
     "template": "Show who sends a template of prompts, how often and when.",
     "templates": "List the templates that accounts share or one follows.",
     "hubs": "Show the identifiers that were damped, and why.",

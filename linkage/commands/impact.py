@@ -47,7 +47,7 @@ def command(
     case: Path,
     as_json: bool,
 ) -> None:
-    """Show what a block would hit, and what to block to stop most of a ring.
+    """Show what a block would hit, and what to block.
 
     RING is an id, the start of one, or a rank; FILE holds account ids, one a line or in a CSV column account_id. A file
     of that name comes first; "#1" is a rank, where a file is called 1.
