@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -287,6 +287,13 @@ def test_the_page_says_what_the_case_does(looked: Looked, sample_page: Path, sam
         assert cells[4] == f"{first.bits:+.2f}"
         drawn_nodes = article.locator(".graph .node")
         assert 0 < drawn_nodes.count() < 300
+        # Labels that would cover others wait; those that are shown do not.
+        assert article.locator(".graph .waiting:visible").count() == 0
+        boxes = [box for label in article.locator(".graph .label:visible").all() if (box := label.bounding_box())]
+        assert boxes
+        for a, b in combinations(boxes, 2):
+            beside = a["x"] + a["width"] < b["x"] + 4 or b["x"] + b["width"] < a["x"] + 4
+            assert beside or abs(a["y"] - b["y"]) > 9, (a, b)
         strips = article.locator(".timeline g[role=img]")
         assert strips.count() == 1 + min(40, ring.accounts)
         labels = strips.evaluate_all("all => all.slice(1).map((one) => one.getAttribute('aria-label'))")
