@@ -21,7 +21,7 @@ from linkage.rings import Assessed, Profiles, assess, profiles
 from linkage.rings.score import FACTORS
 from linkage.rings.without import without
 from linkage.summary import MOST_WORDS, People, Sentence, paragraph, summary
-from tests.cases import make_case
+from tests.cases import forget_places, make_case
 
 START = datetime(2026, 2, 1)
 
@@ -267,8 +267,7 @@ def test_a_run_of_an_older_version_says_what_it_did_not_keep(
     older.write_bytes(one_card.read_bytes())
     with store.writing(older) as con:
         con.execute("DROP TABLE ring_kinds; DROP TABLE ring_strongest; DELETE FROM meta WHERE key = 'placed_from'")
-        for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):
-            con.execute(f"ALTER TABLE {table} DROP COLUMN file; ALTER TABLE {table} DROP COLUMN line")
+        forget_places(con)
         store.set_meta(con, "schema_version", "3")
     why = ring_why(older, "1")
     assert (why.kinds, why.strongest, why.prior) == ((), None, 0.0)
