@@ -16,8 +16,11 @@ from linkage import export as exporting
 from linkage import impact as blocking
 from linkage import indicators, results
 from linkage import ingest as ingesting
+from linkage import review as reviewing
 from linkage import sources as row_sources
 from linkage import templates as prompt_templates
+from linkage.changes import Change, changes
+from linkage.decisions import Decision
 from linkage.graph import PublishReport, publish, required
 from linkage.graph.pull import PullReport, pull
 from linkage.ring_why import KindRow, ring_why
@@ -127,6 +130,14 @@ class Case:
         frame = _frame(Tie, answer.ties)
         frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "ties"})
         return frame
+
+    def changes(self, **options: Any) -> pd.DataFrame:
+        """What became of the rings; columns of `changes.Change`. Options as in `linkage.changes.changes`."""
+        return _frame(Change, changes(self.path, **options).changes)
+
+    def decide(self, ring: str, verdict: str, **options: Any) -> Decision | None:
+        """Append a decision on a ring; arguments as in `linkage.review.decide`."""
+        return reviewing.decide(self.path, ring, verdict, **options)
 
     def expand(self, start: AnyPath | Iterable[str], **options: Any) -> pd.DataFrame:
         """Who is tied to accounts that are known to be bad, by rank; columns of `expand.Tied`.

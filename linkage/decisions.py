@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,11 @@ VERDICTS: Final[dict[str, RingStatus]] = {
 }
 """Each verdict and the status that it gives a ring; `open` takes an earlier one back."""
 
+# The latest by its own time counts, wherever it was made: what comes from Neo4j may have been made before. None is of a
+# time after it was recorded.
+_TIME: Final = 'least("at", recorded_at), decision'
+_ORDER: Final = f"({_TIME})"
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -37,7 +43,7 @@ class Decision:
         tags: the person's labels.
         by: who.
         at: when it was decided, UTC.
-        source: where it was taken: `neo4j`.
+        source: where it was taken: `neo4j` or `linkage`.
         run: the newest run then, whose evidence was seen; set by `record`.
         number: its place in the history, from 1; set by `record`.
     """
@@ -79,10 +85,10 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
-        known = _latest(con)
+        known = {(one.ring_id, one.source): one for one in of_ring(con)}
         for decision in given:
-            before = known.get(decision.ring_id)
-            if before is not None and before.said == decision.said and before.source == decision.source:
+            before = known.get((decision.ring_id, decision.source))
+            if before is not None and before.said == decision.said:
                 continue
             last += 1
             kept = replace(decision, number=int(last), run=int(run))
@@ -91,7 +97,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
                 [kept.number, kept.ring_id, kept.verdict, kept.note, list(kept.tags), kept.by, kept.at, kept.source,
                  kept.run, datetime.now(UTC).replace(tzinfo=None)],
             )  # fmt: skip
-            known[kept.ring_id] = kept
+            known[kept.ring_id, kept.source] = kept
             added.append(kept)
         con.execute(status_sql("rings", "decisions"))
     _write_beside(case)
@@ -102,7 +108,7 @@ def status_sql(rings: str, decisions: str) -> str:
     """SQL that gives each ring in table `rings` the status of its latest decision, if there is one."""
     cases = " ".join(f"WHEN '{verdict}' THEN '{status}'" for verdict, status in VERDICTS.items())
     return (
-        f"UPDATE {rings} SET status = CASE d.verdict {cases} END FROM (SELECT ring_id, arg_max(verdict, decision) "  # noqa: S608 (our own names)
+        f"UPDATE {rings} SET status = CASE d.verdict {cases} END FROM (SELECT ring_id, arg_max(verdict, {_ORDER}) "  # noqa: S608 (our own names)
         f"AS verdict FROM {decisions} GROUP BY ring_id) d WHERE d.ring_id = {rings}.ring_id"
     )
 
@@ -116,8 +122,8 @@ def history(case: Path, ring_id: str | None = None) -> list[Decision]:
 def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[Decision]:
     """Decisions on one ring, or all of them, the oldest first, from an open case."""
     rows = con.execute(
-        """SELECT ring_id, verdict, note, tags, "by", "at", source, run, decision FROM decisions
-        WHERE $1 IS NULL OR ring_id = $1 ORDER BY decision""",
+        f"""SELECT ring_id, verdict, note, tags, "by", "at", source, run, decision FROM decisions
+        WHERE $1 IS NULL OR ring_id = $1 ORDER BY {_TIME}""",  # noqa: S608 (our own name)
         [ring_id],
     ).fetchall()
     return [Decision(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
@@ -126,7 +132,7 @@ def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[
 def confirmed(con: duckdb.DuckDBPyConnection, table: str = "decisions") -> dict[str, bool]:
     """Rings whose latest decision confirms (True) or dismisses (False) them, by ring id: to watch is not to decide."""
     rows = con.execute(
-        f"SELECT ring_id, arg_max(verdict, decision) AS verdict FROM {table} GROUP BY ring_id "  # noqa: S608 (our own names)
+        f"SELECT ring_id, arg_max(verdict, {_ORDER}) AS verdict FROM {table} GROUP BY ring_id "  # noqa: S608 (our own names)
         "HAVING verdict IN ('confirm', 'dismiss') ORDER BY ring_id"
     ).fetchall()
     return {str(ring_id): verdict == "confirm" for ring_id, verdict in rows}
@@ -137,14 +143,10 @@ def newest(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
 
 
-def _latest(con: duckdb.DuckDBPyConnection) -> dict[str, Decision]:
-    return {decision.ring_id: decision for decision in of_ring(con)}
-
-
 def _write_beside(case: Path) -> None:
     """Append what the file lacks: after a crash between commit and append that is more than one line."""
     path = beside(case)
-    decisions = history(case)
+    decisions = sorted(history(case), key=attrgetter("number"))
     try:
         kept = path.read_bytes() if path.exists() else b""
         # A line that was cut off by a crash is written again.

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "rejects": "List or export the rows that were set aside.",
     "detect": "Find rings of accounts by what they share.",
     "rings": "Show the rings, the first to look at first.",
+    "review": "Show which ring is next and why, or decide on one.",
     "ring": "Show one ring: why and why not, members, evidence, bystanders.",
     "why": "Show what ties two accounts.",
     "changes": "Tell what became of the rings since an earlier run.",
