@@ -5,7 +5,7 @@ The scores are those of `linkage.spread`. All is read from what the newest run l
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from linkage import results, store
 from linkage.errors import NotFoundError, UsageError
-from linkage.evidence import Weighed, unlearnt
-from linkage.identify import NEVER, Sightings
+from linkage.evidence import Likeness, Weighed, unlearnt
+from linkage.identify import BEHAVIOURS, NEVER, Sightings
 from linkage.model import kind_of
 from linkage.seeds import read_accounts
 from linkage.spread import ROUNDS, Spread, probability, spread
@@ -284,9 +284,24 @@ def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) 
         bits=bits,
         habit=np.clip(habit, 0.0, 1.0),
         reliability=np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64),
-        likeness=unlearnt(sightings.behaviour),
+        likeness=_read_likeness(con),
     )
     return Ties(weighed, accounts)
+
+
+def _read_likeness(con: duckdb.DuckDBPyConnection) -> Likeness:
+    """What the newest run learnt of how accounts live; worth nothing where it kept nothing."""
+    names = ", ".join(BEHAVIOURS)
+    lives = con.execute(f"SELECT {names} FROM ids LEFT JOIN lives USING (account_id) ORDER BY account").fetchnumpy()  # noqa: S608
+    rank = np.stack([np.ma.filled(np.ma.asarray(lives[name], dtype=np.float64), np.nan) for name in BEHAVIOURS], axis=1)
+    found = con.execute("SELECT behaviour, step, ratio, damp FROM likeness").fetchall()
+    learnt = unlearnt(rank)
+    if not found:
+        return learnt
+    place = {name: at for at, name in enumerate(BEHAVIOURS)}
+    for behaviour, step, ratio, _ in found:
+        learnt.ratio[place[behaviour], step] = ratio
+    return replace(learnt, damp=float(found[0][3]))
 
 
 @dataclass(frozen=True)

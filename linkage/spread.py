@@ -76,6 +76,7 @@ class Spread:
     credit: NDArray[np.float64]
     weight: NDArray[np.float64]
     owner: NDArray[np.bool_]
+    alike: NDArray[np.float64]
 
 
 def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> Spread:
@@ -90,6 +91,7 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
     net = np.full(s.accounts, -np.inf)
     hops = np.full(s.accounts, FAR, np.int32)
     credit = np.zeros(len(s.account))
+    alike = np.zeros(s.accounts)
     weight = np.zeros(s.accounts)
     # What the group has of each identifier: the sum of shares, the two greatest and whose they are, and the least hops.
     values = len(s.kind)
@@ -126,9 +128,11 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
             *group,
             weighed.population,
             PARTNERS,
+            weighed.likeness.bits_towards(weight).sum(axis=1),
             net,
             hops,
             credit,
+            alike,
         )
         settled = weight > 0
         ties = np.bincount(s.account[credit > 0], minlength=s.accounts)
@@ -141,7 +145,7 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
         if not len(joined):
             break
         weight[joined] = posterior[joined]
-    return Spread(net - OWNER_BITS * owner, hops, credit, weight, owner)
+    return Spread(net - OWNER_BITS * owner, hops, credit, weight, owner, alike)
 
 
 def breadth(weighed: Weighed) -> NDArray[np.float64]:
@@ -213,11 +217,12 @@ def _join(by_account, order, identifier, habit, joined, weight, hops, mass, best
 @kernel
 def _score(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, weight, size,
-    looks, settled, mass, best, holder, second, runner, near, population, partners, net, hops, credit,
+    looks, settled, mass, best, holder, second, runner, near, population, partners, living, net, hops, credit, alike,
 ):  # fmt: skip
     worth, facts = np.zeros((2, len(family))), np.zeros((2, len(family)))
     hard_kind, soft_kind = np.full((2, families), -1), np.full((2, families), -1)
     hard, soft, sums, greatest = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
+    like, room = np.zeros(2), np.zeros(2)
     pair_prior = np.log2(population / partners)
     for a in range(len(by_account) - 1):
         start, end = by_account[a], by_account[a + 1]
@@ -270,7 +275,9 @@ def _score(  # type: ignore[no-untyped-def]
                 faked = worth[way, soft_kind[way, f]] if soft_kind[way, f] >= 0 else 0.0
                 hard[way] += base
                 soft[way] += max(0.0, faked - base)
-            sums[way] = hard[way] + min(hard[way], soft[way]) - (pair_prior if way else group_prior)
+            like[way] = min(living[a], hard[way])
+            room[way] = hard[way] - max(0.0, like[way])
+            sums[way] = hard[way] + like[way] + min(room[way], soft[way]) - (pair_prior if way else group_prior)
         way = 1 if hard[1] > 0.0 and sums[1] > sums[0] else 0
         for at in range(start, end):
             credit[order[at]] = 0.0
@@ -278,9 +285,11 @@ def _score(  # type: ignore[no-untyped-def]
             # What anyone can fake at no cost ranks nobody by itself.
             net[a] = -np.inf
             hops[a] = FAR
+            alike[a] = 0.0
             continue
         net[a] = sums[way]
-        cap = min(hard[way], soft[way]) / soft[way] if soft[way] > 0.0 else 0.0
+        alike[a] = like[way]
+        cap = min(room[way], soft[way]) / soft[way] if soft[way] > 0.0 else 0.0
         nearest = hops[a] if weight[a] > 0.0 else FAR
         spoken = counted = 0.0
         for at in range(start, end):
