@@ -33,9 +33,9 @@ from linkage import store
 from linkage.detect import detect
 from linkage.evaluate import read_truth
 from linkage.evidence import Weighed
-from linkage.expand import Ties, read_ties
 from linkage.ingest import ingest
 from linkage.spread import spread
+from linkage.ties import Ties, read_ties
 
 Floats = NDArray[np.float64]
 SMALLEST: Final = 10
@@ -100,7 +100,7 @@ def measure(world: Path, case: Path, share: float) -> None:
         if len(members) < SMALLEST:
             continue
         started = time.monotonic()
-        spread(ties.weighed, ties.index(sorted(chosen)))
+        by_evidence(ties, ties.index(sorted(chosen)))
         seconds.append(time.monotonic() - started)
         scores = rank(ties, sorted(chosen), sorted(set(members) - chosen))
         for tactic in ("all", tactics.get(name, "?")):
@@ -133,9 +133,7 @@ def read_tactics(world: Path) -> dict[str, str]:
 def rank(ties: Ties, seeds: list[str], wanted: list[str]) -> list[float]:
     """Average precision of each ranking."""
     start, relevant = ties.index(seeds), ties.index(wanted)
-    return [
-        average_precision(ranking(ties.weighed, start), start, relevant, len(wanted)) for ranking in RANKINGS.values()
-    ]
+    return [average_precision(ranking(ties, start), start, relevant, len(wanted)) for ranking in RANKINGS.values()]
 
 
 def average_precision(score: Floats, seeds: NDArray[np.int64], relevant: NDArray[np.int64], wanted: int) -> float:
@@ -156,14 +154,14 @@ def matrix(weighed: Weighed, values: Floats) -> sparse.csr_matrix:
     return sparse.csr_matrix((values, (s.account, s.identifier)), shape=(s.accounts, len(s.kind)))
 
 
-def by_count(weighed: Weighed, seeds: NDArray[np.int64]) -> Floats:
+def by_count(ties: Ties, seeds: NDArray[np.int64]) -> Floats:
     """How many identifiers an account shares with the seeds."""
-    return shared(weighed, seeds, np.ones(len(weighed.sightings.kind)))
+    return shared(ties.weighed, seeds, np.ones(len(ties.weighed.sightings.kind)))
 
 
-def by_log(weighed: Weighed, seeds: NDArray[np.int64]) -> Floats:
+def by_log(ties: Ties, seeds: NDArray[np.int64]) -> Floats:
     """The same, each divided by the logarithm of its degree."""
-    return shared(weighed, seeds, 1.0 / np.log(weighed.sightings.degree))
+    return shared(ties.weighed, seeds, 1.0 / np.log(ties.weighed.sightings.degree))
 
 
 def shared(weighed: Weighed, seeds: NDArray[np.int64], worth: Floats) -> Floats:
@@ -174,8 +172,9 @@ def shared(weighed: Weighed, seeds: NDArray[np.int64], worth: Floats) -> Floats:
     return np.where(score > 0, score, -np.inf)
 
 
-def by_walk(weighed: Weighed, seeds: NDArray[np.int64]) -> Floats:
+def by_walk(ties: Ties, seeds: NDArray[np.int64]) -> Floats:
     """Personalised PageRank by power iteration, over the accounts of the bipartite graph."""
+    weighed = ties.weighed
     edges = matrix(weighed, weighed.bits[weighed.sightings.identifier] * weighed.habit)
     down = sparse.diags(1.0 / np.maximum(np.asarray(edges.sum(axis=1)).ravel(), 1e-12)) @ edges
     up = sparse.diags(1.0 / np.maximum(np.asarray(edges.sum(axis=0)).ravel(), 1e-12)) @ edges.T
@@ -187,12 +186,12 @@ def by_walk(weighed: Weighed, seeds: NDArray[np.int64]) -> Floats:
     return np.where(score > 0, score, -np.inf)
 
 
-def by_evidence(weighed: Weighed, seeds: NDArray[np.int64]) -> Floats:
+def by_evidence(ties: Ties, seeds: NDArray[np.int64]) -> Floats:
     """What `linkage expand` ranks by."""
-    return spread(weighed, seeds).net
+    return spread(ties.weighed, seeds, groups=ties.groups).net
 
 
-RANKINGS: Final[dict[str, Callable[[Weighed, NDArray[np.int64]], Floats]]] = {
+RANKINGS: Final[dict[str, Callable[[Ties, NDArray[np.int64]], Floats]]] = {
     "expand": by_evidence,
     "count": by_count,
     "1/log": by_log,

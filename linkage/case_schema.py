@@ -61,6 +61,15 @@ CREATE TABLE lineage (run BIGINT NOT NULL, ring_id VARCHAR NOT NULL, event VARCH
     score DOUBLE, listed BOOLEAN NOT NULL);
 """
 
+_LIKENESS: Final = """
+-- How the linked accounts live: the rank of each behaviour among them (identify.BEHAVIOURS), from 0 to 1.
+CREATE TABLE lives (account_id VARCHAR NOT NULL, signed_up DOUBLE, began DOUBLE, volume DOUBLE, addresses DOUBLE,
+    asked DOUBLE, answered DOUBLE, adopted DOUBLE, switched DOUBLE, rhythm DOUBLE);
+-- What the newest run learnt that it is worth to live alike (linkage/evidence/likeness.py): m / u of each behaviour for
+-- each step of the difference of two ranks, and what correlation leaves of the sum, the same in all rows.
+CREATE TABLE likeness (behaviour VARCHAR NOT NULL, step BIGINT NOT NULL, ratio DOUBLE NOT NULL, damp DOUBLE NOT NULL);
+"""
+
 # Rows that are there already get no place; `placed_from` is the first command whose rows have one.
 _PLACE_COLUMNS: Final = """
 ALTER TABLE account_rows ADD COLUMN file BIGINT;
@@ -156,7 +165,7 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE
+SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -164,5 +173,5 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
-    3: _RING_KINDS + _PLACE_COLUMNS + _LINEAGE + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;",
+    3: _RING_KINDS + _PLACE_COLUMNS + _LINEAGE + _LIKENESS + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;",
 }

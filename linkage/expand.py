@@ -3,7 +3,6 @@
 The scores are those of `linkage.spread`. All is read from what the newest run left in the case; nothing is written.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,11 +15,9 @@ from numpy.typing import NDArray
 
 from linkage import results, store
 from linkage.errors import NotFoundError, UsageError
-from linkage.evidence import Weighed, unlearnt
-from linkage.identify import NEVER, Sightings
-from linkage.model import kind_of
 from linkage.seeds import read_accounts
 from linkage.spread import ROUNDS, Spread, probability, spread
+from linkage.ties import Ties, read_ties
 
 LEAST: Final = 0.05
 """Accounts of a lower score are not listed: a hub would list its thousands."""
@@ -29,6 +26,8 @@ SHOWN: Final = 5
 """So many shared values are kept for each account, the strongest first."""
 
 OWNER: Final = "had the payment method before everybody else: may be its owner"
+
+APART: Final = "the newest run put it into a group that holds none of the known accounts"
 
 _Names = dict[int, tuple[str, str, str | None]]
 
@@ -62,7 +61,10 @@ class Tied:
         score: 0 to 1, the model's posterior that the hand behind the seeds runs it too; it orders, and is no measured
             rate.
         bits: evidence beyond the prior; score is 1 / (1 + 2 ** -bits).
-        hops: 1 where it shares a counted value with a seed, 2 where it shares one with such an account, …
+        alike: the part of them that is for living like the seeds; below 0 for living differently.
+        group_bits: the part that is for standing in `ring_id` together with seeds, in the place of what the shared
+            values add; 0 where these tie it more.
+        hops: 1 where it shares a counted value with a seed, or only a group with one, 2 where it shares one with such an account, …
         ring_id: the ring of the newest run that it is in, listed or not, or None.
         status: as the export says, or None.
         banned_at: when it was banned, or None.
@@ -76,6 +78,8 @@ class Tied:
     account_id: str
     score: float
     bits: float
+    alike: float
+    group_bits: float
     hops: int
     ring_id: str | None
     status: str | None
@@ -122,7 +126,7 @@ def expand(
     Args:
         case: the case file.
         seeds: account ids.
-        kinds: the kinds of evidence that count; all, where none is named.
+        kinds: the kinds of evidence that count; where none is named, all, how accounts live, and the groups of the run.
         hops: at most so many steps from the seeds.
         least: the lowest score that is listed.
         limit: at most so many accounts.
@@ -144,7 +148,7 @@ def expand(
             )
         ties = read_ties(con, case, kinds)
         start = ties.index(named)
-        found = spread(ties.weighed, start, hops)
+        found = spread(ties.weighed, start, hops, ties.groups)
         order = _ranked(found, least)
         rows = _Answer(con, ties, found).rows(order[: len(order) if limit is None else limit])
     known = len(named) - len(unknown)
@@ -195,100 +199,6 @@ def unknown_accounts(con: duckdb.DuckDBPyConnection, named: list[str]) -> list[s
     return [str(row[0]) for row in rows]
 
 
-# Only identifiers that are worth something: no other can tie anybody, and they have most sightings.
-_INDEX: Final = """
-CREATE TEMP TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) - 1)::INTEGER AS account
-FROM (SELECT DISTINCT account_id FROM sightings);
-CREATE TEMP TABLE named_values AS
-SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, kind, value, label, bits,
-    coalesce(trust, kind) AS weighed_as
-FROM shared WHERE bits > 0 AND (len($1) = 0 OR list_contains($1, kind));
-"""
-
-
-@dataclass(frozen=True)
-class Ties:
-    """The sightings of the newest run: those of identifiers that are worth something. No other can tie anybody.
-
-    Attributes:
-        weighed: as the run weighed them.
-        accounts: object[A], the account ids, sorted.
-    """
-
-    weighed: Weighed
-    accounts: NDArray[np.object_]
-
-    def index(self, named: Sequence[str]) -> NDArray[np.int64]:
-        """The indices of those accounts that share anything with anybody."""
-        wanted = np.array(named, dtype=object)
-        at = np.searchsorted(self.accounts, wanted)
-        inside = at < len(self.accounts)
-        inside[inside] = self.accounts[at[inside]] == wanted[inside]
-        return at[inside].astype(np.int64)
-
-
-def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) -> Ties:
-    """Read the newest run; the temporary tables `ids` and `named_values` stay, to look names up.
-
-    Args:
-        con: a connection to the case, read-only will do.
-        case: its path, for messages.
-        kinds: only identifiers of these kinds, as the contract names them; all, where none is named.
-
-    Raises:
-        NotFoundError: no run yet, or nobody shares anything of a kind.
-    """
-    run = con.execute("SELECT parameters FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if run is None:
-        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
-    known = {str(row[0]) for row in con.execute("SELECT DISTINCT kind FROM shared").fetchall()}
-    for name in kinds:
-        if name not in known:
-            there = f"Kinds that accounts share: {', '.join(sorted(known))}." if known else ""
-            raise NotFoundError(f"No accounts share anything of kind {name!r}.", there)
-    first, second = _INDEX.split(";")[:2]
-    con.execute(first)
-    con.execute(second, [list(kinds)])
-    rows = con.execute(
-        """SELECT i.account, h.identifier, s.count, coalesce(epoch_us(s.first_seen), $1) AS first,
-            coalesce(epoch_us(s.last_seen), $1) AS last, s.bits
-        FROM sightings s JOIN ids i USING (account_id) JOIN named_values h USING (kind, value)
-        ORDER BY h.identifier, i.account""",
-        [NEVER],
-    ).fetchnumpy()
-    values = con.execute("SELECT weighed_as, bits FROM named_values ORDER BY identifier").fetchnumpy()
-    ids = con.execute("SELECT account_id FROM ids ORDER BY account").fetchnumpy()
-    accounts = np.asarray(ids["account_id"], dtype=object)
-    kind_names, kind = np.unique(np.asarray(values["weighed_as"], dtype=str), return_inverse=True)
-    bits = np.asarray(values["bits"], dtype=np.float64)
-    identifier = np.asarray(rows["identifier"], dtype=np.int32)
-    count = np.asarray(rows["count"], dtype=np.int64)
-    sightings = Sightings(
-        account=np.asarray(rows["account"], dtype=np.int32),
-        identifier=identifier,
-        count=count,
-        most=count,
-        first=np.asarray(rows["first"], dtype=np.int64),
-        last=np.asarray(rows["last"], dtype=np.int64),
-        kind=kind.astype(np.int16),
-        kinds=tuple(str(name) for name in kind_names),
-        accounts=len(accounts),
-        ceiling=np.full(len(bits), np.inf),
-        rivals=np.zeros(len(bits), np.int64),
-        behaviour=np.zeros((len(accounts), 0)),
-    )
-    habit = np.asarray(rows["bits"], dtype=np.float64) / np.maximum(bits[identifier], 1e-9)
-    weighed = Weighed(
-        sightings,
-        population=float(json.loads(run[0])["population"]),
-        bits=bits,
-        habit=np.clip(habit, 0.0, 1.0),
-        reliability=np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64),
-        likeness=unlearnt(sightings.behaviour),
-    )
-    return Ties(weighed, accounts)
-
-
 @dataclass(frozen=True)
 class _Answer:
     """Puts names and reasons to scores."""
@@ -313,14 +223,21 @@ class _Answer:
                 str(self.ties.accounts[a]),
                 round(float(score[a]), 4),
                 round(float(self.found.net[a]), 4),
+                round(float(self.found.alike[a]), 4),
+                round(float(self.found.group[a]), 4),
                 int(self.found.hops[a]),
                 *facts[int(a)],
-                OWNER if self.found.owner[a] else "",
+                self._doubt(int(a)),
                 tuple(self._shared(i, bits, names[i]) for i, bits in shared[int(a)]),
                 self._words(int(a), steps.get(int(a), ()), names),
             )
             for rank, a in enumerate(order, start=1)
         )
+
+    def _doubt(self, account: int) -> str:
+        if self.found.owner[account]:
+            return OWNER
+        return APART if self.found.apart[account] > 0 and not self.found.group[account] else ""
 
     def _strongest(self, account: int) -> list[tuple[int, float]]:
         """Identifiers that count, with the bits that they add, the strongest first."""

@@ -11,7 +11,7 @@ import numpy as np
 from linkage import decisions, store
 from linkage.errors import CaseBusyError
 from linkage.evidence import Hub, Weighed, pair_prior
-from linkage.identify import NEVER
+from linkage.identify import BEHAVIOURS, NEVER
 from linkage.rings import Earlier, Judged
 
 BYSTANDERS: Final = 50
@@ -19,7 +19,7 @@ BYSTANDERS: Final = 50
 
 _TABLES: Final = (
     "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
-    "ring_strongest",
+    "ring_strongest", "lives", "likeness",
 )  # fmt: skip
 
 _EARLIER: Final = """
@@ -99,6 +99,10 @@ SELECT m.ring_id, i.account_id, m.banned FROM in_members m JOIN ids i USING (acc
 
 CREATE TABLE out_lineage AS SELECT ring_id, event, other, accounts, joined, "left", banned,
     if(isnan(score), NULL, score) AS score, listed FROM in_lineage ORDER BY ring_id;
+
+CREATE TABLE out_lives AS SELECT i.account_id, {lives} FROM in_lives l JOIN ids i USING (account) ORDER BY i.account;
+
+CREATE TABLE out_likeness AS SELECT behaviour, step, ratio, damp FROM in_likeness;
 """
 
 
@@ -172,9 +176,32 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("lineage", judged.lineage),
         ("hubs", ledger_columns),
         ("weights", weights),
+        ("lives", _lives(weighed)),
+        ("likeness", _likeness(weighed)),
     ):
         con.register(f"in_{name}", columns)
-    con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS))
+    known = ", ".join(f"if(isnan({name}), NULL, {name}) AS {name}" for name in BEHAVIOURS)
+    con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS, lives=known))
+
+
+def _lives(weighed: Weighed) -> dict[str, Any]:
+    """The rank of each behaviour, of the accounts that have any."""
+    rank = weighed.likeness.rank
+    account = np.flatnonzero(~np.isnan(rank).all(axis=1)).astype(np.int32)
+    columns = {name: np.ascontiguousarray(rank[account, at]) for at, name in enumerate(BEHAVIOURS)}
+    return {"account": account, **columns}
+
+
+def _likeness(weighed: Weighed) -> dict[str, Any]:
+    """What likeness is worth, a row for each behaviour and step."""
+    ratio = weighed.likeness.ratio
+    behaviours, steps = ratio.shape
+    return {
+        "behaviour": np.repeat(np.array(list(BEHAVIOURS), dtype=object), steps),
+        "step": np.tile(np.arange(steps, dtype=np.int64), behaviours),
+        "ratio": ratio.ravel(),
+        "damp": np.full(behaviours * steps, weighed.likeness.damp),
+    }
 
 
 def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> None:

@@ -20,10 +20,23 @@ replaced by the evidence of `linkage.evidence.groups`, taken towards the seeds, 
    addresses of a proxy provider meets other customers of it. Facts that anyone can fake at no cost count at most as
    much as the others.
 
+   Living like the group (`likeness`), weighed as its members are, adds to either sum as it does among pairs and groups:
+   hard + min(hard, soft + alike) - prior, alike below 0 counting in full. Nobody is ranked by it alone.
+
+   An account that the newest run put into a group of k in which there is no seed loses log2((k + 1) / 4) bits: of
+   a group of the seeds' hand some would be known, and if any share of the hand is as likely to be known as any other,
+   the chance that none of k is would be 1 / (k + 1). A piece of three says nothing.
+
    Nobody is surer than those who speak for it: the posterior p = 1 / (1 + 2**-net) is multiplied by the mean weight of
    the surest holder of each value that counts, each value counting by its bits.
 3. Accounts whose posterior reaches `JOINS` join the group with it as their weight: so evidence reaches those who share
    nothing with any seed. Back to 2 until nobody joins, at most `rounds` times.
+
+4. Last, an account in a group of k that holds n seeds, is tied by that, where it is more:
+
+       net(a)  = fact + min(fact, alike) - log2(N / (PARTNERS + s)),    fact = log2(GROUP * n / (k - 1) * N / s)
+
+   It speaks for nobody: what ties its group was looked at from all sides when the run found it.
 
 No echo: an account that joined in round r is scored by those that had joined by then, whose weights were fixed without
 it. So two accounts never confirm one another, and each account's weight rests on the seeds alone.
@@ -35,7 +48,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.evidence import PARTNERS, Weighed
+from linkage.evidence import PARTNERS, Weighed, group_prior
 from linkage.identify import NEVER
 from linkage.kernel import kernel
 
@@ -55,6 +68,12 @@ LOOKS: Final = 0.5
 """An account with M values of a kind has had more chances to share one: each is worth so many times log2(M) bits less.
 1 would be Bonferroni's correction, as if the values were independent; those of one pool are not. A judgement."""
 
+GROUP: Final = 0.8
+"""m of having been put into one group by a run, as of a payment method. A judgement."""
+
+SMALL: Final = 3
+"""That a group of so many accounts or fewer holds no seed says nothing: rings often come out in such pieces."""
+
 FAR: Final = 2**15
 """Stands for the hops of an account that nothing ties."""
 
@@ -69,6 +88,10 @@ class Spread:
         credit: float64[S], the part of the account's bits that each sighting brings.
         weight: float64[A], how much each account speaks for others: 1 for a seed, the posterior of one that joined.
         owner: bool[A], accounts that are tied by one payment method only, which they had long before everybody else.
+        alike: float64[A], the part of the bits that is for living like the seeds; below 0 for living differently.
+        group: float64[A], the part that is for being in a group with seeds; 0 where the values tie it more. Else it
+            stands in the place of the credits.
+        apart: float64[A], bits that were taken off for being in a group without seeds.
     """
 
     net: NDArray[np.float64]
@@ -76,20 +99,30 @@ class Spread:
     credit: NDArray[np.float64]
     weight: NDArray[np.float64]
     owner: NDArray[np.bool_]
+    alike: NDArray[np.float64]
+    group: NDArray[np.float64]
+    apart: NDArray[np.float64]
 
 
-def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> Spread:
+def spread(
+    weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS, groups: NDArray[np.int64] | None = None
+) -> Spread:
     """Score all accounts towards the seeds.
 
     Args:
-        weighed: the sightings.
+        weighed: the sightings, and what likeness is worth.
         seeds: int64, indices of accounts.
         rounds: at most so many hops.
+        groups: int64[A], the group that a run put each account into, from 0 on; -1 for none.
     """
     s = weighed.sightings
+    seeds = np.unique(seeds)
+    fact, apart = _of_groups(np.full(s.accounts, -1) if groups is None else groups, seeds, weighed.population)
+    living = np.zeros(s.accounts)
     net = np.full(s.accounts, -np.inf)
     hops = np.full(s.accounts, FAR, np.int32)
     credit = np.zeros(len(s.account))
+    alike = np.zeros(s.accounts)
     weight = np.zeros(s.accounts)
     # What the group has of each identifier: the sum of shares, the two greatest and whose they are, and the least hops.
     values = len(s.kind)
@@ -106,9 +139,10 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
     owner, early = np.zeros(s.accounts, np.bool_), held_first(weighed)
     weight[seeds], hops[seeds] = 1.0, 0
     settled = weight > 0
-    joined = np.unique(seeds)
+    joined = seeds
     for _ in range(rounds if len(joined) else 0):
         _join(*walk, s.identifier, weighed.habit, joined, weight, hops, *group)
+        living = weighed.likeness.bits_towards(weight).sum(axis=1)
         _score(
             *walk,
             weighed.by_identifier,
@@ -126,9 +160,12 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
             *group,
             weighed.population,
             PARTNERS,
+            living,
+            apart,
             net,
             hops,
             credit,
+            alike,
         )
         settled = weight > 0
         ties = np.bincount(s.account[credit > 0], minlength=s.accounts)
@@ -141,7 +178,30 @@ def spread(weighed: Weighed, seeds: NDArray[np.int64], rounds: int = ROUNDS) -> 
         if not len(joined):
             break
         weight[joined] = posterior[joined]
-    return Spread(net - OWNER_BITS * owner, hops, credit, weight, owner)
+    net = net - OWNER_BITS * owner
+    like = np.minimum(living, fact)
+    by_group = np.where(fact > 0.0, fact + like - group_prior(weighed.population, len(seeds)), -np.inf)
+    by_group[seeds] = -np.inf
+    better = (by_group > net) & ~owner
+    net, alike = np.where(better, by_group, net), np.where(better, like, alike)
+    hops[better & (hops == FAR)] = 1
+    return Spread(net, hops, credit, weight, owner, alike, np.where(better, fact, 0.0), apart)
+
+
+def _of_groups(
+    groups: NDArray[np.int64], seeds: NDArray[np.int64], population: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """What the groups of a run say of each account: bits for one with seeds, and bits against one without."""
+    inside = groups >= 0
+    size = np.bincount(groups[inside]).astype(np.float64)
+    known = np.bincount(groups[seeds][inside[seeds]], minlength=len(size)).astype(np.float64)
+    with np.errstate(divide="ignore"):
+        fact = np.log2(GROUP * known / np.maximum(size - 1.0, 1.0) * population / max(len(seeds), 1))
+    loss = np.where(known > 0.0, 0.0, np.log2((size + 1.0) / (SMALL + 1.0)))
+    towards, apart = np.zeros(len(groups)), np.zeros(len(groups))
+    towards[inside] = np.maximum(fact, 0.0)[groups[inside]]
+    apart[inside] = np.maximum(loss, 0.0)[groups[inside]]
+    return towards, apart
 
 
 def breadth(weighed: Weighed) -> NDArray[np.float64]:
@@ -213,11 +273,13 @@ def _join(by_account, order, identifier, habit, joined, weight, hops, mass, best
 @kernel
 def _score(  # type: ignore[no-untyped-def]
     by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, weight, size,
-    looks, settled, mass, best, holder, second, runner, near, population, partners, net, hops, credit,
+    looks, settled, mass, best, holder, second, runner, near, population, partners, living, apart, net, hops, credit,
+    alike,
 ):  # fmt: skip
     worth, facts = np.zeros((2, len(family))), np.zeros((2, len(family)))
     hard_kind, soft_kind = np.full((2, families), -1), np.full((2, families), -1)
     hard, soft, sums, greatest = np.zeros(2), np.zeros(2), np.zeros(2), np.zeros(2)
+    like, room = np.zeros(2), np.zeros(2)
     pair_prior = np.log2(population / partners)
     for a in range(len(by_account) - 1):
         start, end = by_account[a], by_account[a + 1]
@@ -270,7 +332,9 @@ def _score(  # type: ignore[no-untyped-def]
                 faked = worth[way, soft_kind[way, f]] if soft_kind[way, f] >= 0 else 0.0
                 hard[way] += base
                 soft[way] += max(0.0, faked - base)
-            sums[way] = hard[way] + min(hard[way], soft[way]) - (pair_prior if way else group_prior)
+            like[way] = min(living[a], hard[way])
+            room[way] = hard[way] - max(0.0, like[way])
+            sums[way] = hard[way] + like[way] + min(room[way], soft[way]) - (pair_prior if way else group_prior)
         way = 1 if hard[1] > 0.0 and sums[1] > sums[0] else 0
         for at in range(start, end):
             credit[order[at]] = 0.0
@@ -278,9 +342,11 @@ def _score(  # type: ignore[no-untyped-def]
             # What anyone can fake at no cost ranks nobody by itself.
             net[a] = -np.inf
             hops[a] = FAR
+            alike[a] = 0.0
             continue
         net[a] = sums[way]
-        cap = min(hard[way], soft[way]) / soft[way] if soft[way] > 0.0 else 0.0
+        alike[a] = like[way]
+        cap = min(room[way], soft[way]) / soft[way] if soft[way] > 0.0 else 0.0
         nearest = hops[a] if weight[a] > 0.0 else FAR
         spoken = counted = 0.0
         for at in range(start, end):
@@ -316,3 +382,4 @@ def _score(  # type: ignore[no-untyped-def]
         if spoken < counted:
             # log2(p / (1 - p)) of p = spoken / counted / (1 + 2 ** -net)
             net[a] = -np.log2((1.0 + 2.0 ** -net[a]) * counted / spoken - 1.0)
+        net[a] -= apart[a]

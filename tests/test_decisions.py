@@ -75,7 +75,7 @@ def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
             "SELECT 'VIEW', view_name FROM duckdb_views() WHERE view_name IN ('template_aliases', 'exchange_templates')"
         ).fetchall():
             con.execute(f"DROP {what} {name}")
-        for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest"):
+        for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest", "lives", "likeness"):
             con.execute(f"DROP TABLE {name}")
         forget_places(con)
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt")

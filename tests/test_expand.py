@@ -4,6 +4,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,20 +13,34 @@ import numpy as np
 import pytest
 
 import linkage as package
+from linkage import store
 from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import ExitCode, InputError, NotFoundError, UsageError
-from linkage.evidence import weigh
+from linkage.evidence import HUB_DEGREE, Likeness, learn_likeness, weigh
 from linkage.expand import OWNER, Expansion, expand, seeds_of
+from linkage.identify import BEHAVIOURS
 from linkage.results import rings
 from linkage.seeds import read_accounts
 from linkage.spread import FAR, breadth, spread
+from linkage.ties import read_ties
 from tests.cases import make_case, sightings
 
 START = datetime(2026, 2, 1)
 NEIGHBOURS = [f"n{at:02}" for at in range(20)]
 
 Pair = tuple[str, str]
+Output = tuple[int, str, str]
+
+
+@pytest.fixture
+def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
+    def call(*words: object) -> Output:
+        code = run([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call
 
 
 def paid(pairs: Iterable[Pair], at: datetime | None = None) -> list[dict[str, Any]]:
@@ -89,7 +104,9 @@ def test_a_chain_is_followed_and_its_path_is_shown(tmp_path: Path) -> None:
     )  # fmt: skip
     scores = [row.score for row in found.accounts]
     assert scores == sorted(scores, reverse=True)
-    assert ranked(expand(case, ["c0"], hops=2)) == ["c1", "c2"]
+    assert ranked(expand(case, ["c0"], hops=2, kinds=["payment"])) == ["c1", "c2"]
+    # The run put the whole chain into one group: that is a single step.
+    assert ranked(expand(case, ["c0"], hops=2)) == ["c1", "c2", "c3", "c4"]
 
 
 def test_two_accounts_never_confirm_one_another(tmp_path: Path) -> None:
@@ -242,6 +259,116 @@ def test_who_lives_on_many_values_is_less_tied_by_one_of_them() -> None:
     assert one.net[1] - sixteen.net[1] == pytest.approx(2.0, abs=1e-6)
 
 
+@pytest.fixture(scope="module")
+def rotten(sample_case: Path) -> tuple[Path, list[str]]:
+    """The sample, and the accounts of its first ring, which is tied by many values and lives alike."""
+    return sample_case, seeds_of(sample_case, "1")[0]
+
+
+def test_what_the_run_learnt_of_likeness_is_read_back_as_it_was(rotten: tuple[Path, list[str]]) -> None:
+    case, ring = rotten
+    with store.reading(case) as con:
+        (columns,) = (list(con.execute("SELECT * EXCLUDE (account_id) FROM lives LIMIT 0").fetchnumpy()),)
+        ties = read_ties(con, case, ())
+        again = learn_likeness(ties.weighed, HUB_DEGREE).likeness
+        assert con.execute("SELECT count(DISTINCT account_id) = count(*) FROM lives").fetchall() == [(True,)]
+    kept = ties.weighed.likeness
+    assert columns == list(BEHAVIOURS)
+    assert kept.learnt and 0 < kept.damp <= 1
+    # The stored bits are rounded, and hubs of no bits are not read: what is learnt anew is near, not the same.
+    assert kept.ratio == pytest.approx(again.ratio, rel=0.05)
+    at = ties.index(ring)
+    weight = np.zeros(len(ties.accounts))
+    weight[at[::2]] = 1.0
+    towards = kept.bits_towards(weight).sum(axis=1)
+    rest = np.setdiff1d(np.arange(len(ties.accounts)), at)
+    assert np.median(towards[at[1::2]]) > 2 > np.median(towards[rest])
+
+
+def test_likeness_to_a_group_is_what_the_formula_says() -> None:
+    ratio = np.array([[6.0, 6.0, 3.0, 2.0, 1.5, 1.0, 0.5]])
+    likeness = Likeness(np.array([[0.1], [0.12], [0.9], [np.nan]]), ratio, 0.5)
+    found = likeness.bits_towards(np.array([1.0, 0.0, 0.0, 1.0]))
+    # Differences of 0.02 and 0.8; the member whose behaviour is unknown is no part of the group.
+    assert found[:, 0] == pytest.approx([0.0, 0.5 * np.log2((2 + 3) / 3), 0.5 * np.log2((2 + 0.5) / 3), 0.0])
+    assert likeness.bits_towards(np.zeros(4)).tolist() == [[0.0]] * 4
+
+
+def alike(*ranks: float) -> Likeness:
+    return Likeness(np.array(ranks)[:, None], np.array([[8.0, 8.0, 4.0, 2.0, 1.0, 0.5, 0.25]]), 1.0)
+
+
+def test_living_alike_helps_a_tie_differently_harms_and_alone_ranks_nobody() -> None:
+    rows = [(name, "payment", "card") for name in "abc"] + [("d", "device", "x"), ("e", "device", "x")]
+    plain = weigh(sightings(rows))
+    known = spread(replace(plain, likeness=alike(0.5, 0.5, 0.99, 0.5, 0.1)), np.array([0]), 1)
+    bare = spread(plain, np.array([0]), 1)
+    assert known.alike[1] == pytest.approx(np.log2(10 / 3))
+    assert known.alike[2] == pytest.approx(np.log2(2.25 / 3))
+    assert known.net[[1, 2]] - bare.net[[1, 2]] == pytest.approx(known.alike[[1, 2]])
+    assert np.isneginf(known.net[[3, 4]]).all()
+
+
+def test_likeness_and_what_can_be_faked_together_count_at_most_as_much_as_the_rest() -> None:
+    rows = [("a", "ip", "1"), ("b", "ip", "1"), ("c", "ip", "1"), ("a", "prompt", "p"),
+            ("b", "prompt", "p")]  # fmt: skip
+    weighed = weigh(sightings(rows))
+    ranks = np.full((3, 9), 0.5)
+    found = spread(replace(weighed, likeness=Likeness(ranks, np.full((9, 7), 60.0), 1.0)), np.array([0]), 1)
+    hard = found.credit[found.credit > 0].max()
+    prior = np.log2(10_000 / 51)
+    assert found.alike[1] == pytest.approx(hard)
+    assert found.net[1] == pytest.approx(2 * hard - prior)
+
+
+def test_the_groups_of_a_run_lift_and_lower() -> None:
+    rows = [(name, "ip", "1") for name in "abcdef"] + [("b", "ip", "2"), ("c", "ip", "2")]
+    weighed = weigh(sightings(rows))
+    bare = spread(weighed, np.array([0]), 1)
+    none = spread(weighed, np.array([0]), 1, groups=np.full(6, -1))
+    assert none.net.tolist() == bare.net.tolist()
+    found = spread(weighed, np.array([0]), 1, groups=np.array([0, 0, 0, 1, 1, -1]))
+    fact = np.log2(0.8 * 1 / 2 * 10_000)
+    assert found.group[[1, 2]] == pytest.approx([fact, fact])
+    assert found.net[1] == pytest.approx(fact - np.log2(10_000 / 51))
+    # A group of two says nothing, one of five does: log2(6 / 4).
+    assert found.net[3] == pytest.approx(bare.net[3])
+    apart = spread(weighed, np.array([0]), 1, groups=np.array([-1, 0, 0, 0, 0, 0]))
+    assert bare.net[1:] - apart.net[1:] == pytest.approx(np.full(5, np.log2(1.5)))
+    assert (apart.group == 0).all()
+
+
+def test_the_rest_of_a_ring_is_found_by_how_it_lives_too(rotten: tuple[Path, list[str]]) -> None:
+    case, ring = rotten
+    found = expand(case, ring[::5])
+    assert set(ranked(found)[: len(ring) - len(ring[::5])]) == set(ring) - set(ring[::5])
+    assert all(row.alike > 0 for row in found.accounts[:20])
+    only = expand(case, ring[::5], kinds=["payment"])
+    assert {(row.alike, row.group_bits) for row in only.accounts} == {(0.0, 0.0)}
+
+
+def test_the_table_says_how_an_account_lives(linkage: Callable[..., Output], rotten: tuple[Path, list[str]],
+                                              tmp_path: Path) -> None:  # fmt: skip
+    case, ring = rotten
+    bans = tmp_path / "bans"
+    bans.write_text("\n".join(ring[::5]))
+    code, out, _ = linkage("expand", bans, "--case", case, "--limit", 3)
+    assert code == 0
+    assert "lives alike (+" in " ".join(out.split())
+    first = json.loads(linkage("expand", bans, "--case", case, "--limit", 1, "--json")[1])["accounts"][0]
+    assert {"alike", "group_bits"} <= set(first)
+
+
+def test_a_run_that_kept_no_lives_ranks_without_them(rotten: tuple[Path, list[str]], tmp_path: Path) -> None:
+    older = tmp_path / "older.duckdb"
+    older.write_bytes(rotten[0].read_bytes())
+    with store.writing(older) as con:
+        con.execute("DELETE FROM lives; DELETE FROM likeness")
+    found = expand(older, rotten[1][::5])
+    assert found.accounts
+    assert {row.alike for row in found.accounts} == {0.0}
+
+
 # Lists of accounts.
 
 
@@ -329,18 +456,6 @@ def test_one_more_shared_value_never_lowers_a_score(kind: str) -> None:
 
 
 # The command line.
-
-Output = tuple[int, str, str]
-
-
-@pytest.fixture
-def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
-    def call(*words: object) -> Output:
-        code = run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def test_the_command(linkage: Callable[..., Output], ring_case: Path, tmp_path: Path) -> None:

@@ -405,7 +405,7 @@ def made_older(case: Path) -> None:
     with store.writing(case) as con:
         for name in ("exchange_templates", "template_aliases"):
             con.execute(f"DROP VIEW {name}")
-        for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest"):
+        for name in (*PROMPT_TABLES, "ring_kinds", "ring_strongest", "lives", "likeness"):
             con.execute(f"DROP TABLE {name}")
         forget_places(con)
         con.execute("ALTER TABLE exchanges DROP COLUMN prompt; ALTER TABLE shared DROP COLUMN trust")

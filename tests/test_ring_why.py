@@ -266,7 +266,9 @@ def test_a_run_of_an_older_version_says_what_it_did_not_keep(
     older = tmp_path / "older.duckdb"
     older.write_bytes(one_card.read_bytes())
     with store.writing(older) as con:
-        con.execute("DROP TABLE ring_kinds; DROP TABLE ring_strongest; DELETE FROM meta WHERE key = 'placed_from'")
+        for name in ("ring_kinds", "ring_strongest", "lives", "likeness"):
+            con.execute(f"DROP TABLE {name}")
+        con.execute("DELETE FROM meta WHERE key = 'placed_from'")
         forget_places(con)
         store.set_meta(con, "schema_version", "3")
     why = ring_why(older, "1")

@@ -360,7 +360,7 @@ def test_rows_of_an_older_case_say_that_they_have_no_place(made: tuple[Path, Pat
         for (view,) in con.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall():
             assert view in ("accounts", "template_aliases", "exchange_templates")
         forget_places(con)
-        con.execute("DROP TABLE ring_kinds; DROP TABLE ring_strongest")
+        con.execute("DROP TABLE ring_kinds; DROP TABLE ring_strongest; DROP TABLE lives; DROP TABLE likeness")
         store.set_meta(con, "schema_version", "3")
     before = sources.sources(made[1], "1", limit=None)
     after = sources.sources(case, "1", limit=None)

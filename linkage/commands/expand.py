@@ -38,7 +38,8 @@ def command(
     of that name comes first; "#1" is a rank, where a file is called 1.
 
     The score, 0 to 1, is how sure the model is that the hand behind them runs an account too. It is there to order
-    accounts; it is no measured rate, and no verdict. What anyone can fake at no cost ranks nobody by itself.
+    accounts; it is no measured rate, and no verdict. What anyone can fake at no cost ranks nobody by itself, nor
+    does living alike. With --kind only values count, and neither how accounts live nor the groups of the newest run.
     """
     from linkage.expand import expand, seeds_of
 
@@ -85,7 +86,11 @@ def _status(row: "Tied") -> str:
 
 
 def _why(row: "Tied") -> str:
-    parts = ["; ".join(_shared(value) for value in row.shared[:3])]
+    parts = ["; ".join(_shared(value) for value in row.shared[:3])] if row.shared else []
+    if row.group_bits:
+        parts.append(f"in one group with known accounts ({row.group_bits:.1f} bits)")
+    if abs(row.alike) >= 0.05:
+        parts.append(f"lives {'alike' if row.alike > 0 else 'differently'} ({row.alike:+.1f} bits)")
     if row.path:
         parts.append("by way of " + " — ".join(row.path[1:]))
     if row.doubt:

@@ -130,6 +130,29 @@ class Likeness:
         sizes = np.maximum(np.bincount(self.node), 1)
         return np.stack([np.bincount(self.node, column, minlength=len(labels)) / sizes for column in bits.T], axis=1)
 
+    def bits_towards(self, weight: Floats) -> Floats:
+        """Bits of each account's likeness to a group of which it is no part, by each behaviour, damped.
+
+        Args:
+            weight: float64[A], how surely each account is of the group, from 0 to 1. No account speaks for itself.
+
+        Returns:
+            float64[A, B].
+        """
+        bits = np.zeros(self.rank.shape)
+        group = np.flatnonzero(weight > 0.0)
+        apart = np.abs(np.arange(CELLS)[:, None] - np.arange(CELLS)[None, :])
+        for at in range(self.rank.shape[1]):
+            cell = self._cells[:, at]
+            inside = group[cell[group] >= 0]
+            count = np.bincount(cell[inside], weight[inside], minlength=CELLS)
+            known = cell >= 0
+            own = np.where(known, weight, 0.0)
+            total = (self.kernel[at][apart] @ count)[cell] - own * self.kernel[at, 0]
+            found = np.log2((SCEPTIC + np.maximum(total, 0.0)) / (SCEPTIC + np.maximum(count.sum() - own, 0.0)))
+            bits[:, at] = np.where(known, found, 0.0)
+        return bits * self.damp
+
     @cached_property
     def _cells(self) -> NDArray[np.int64]:
         cells = np.minimum(np.nan_to_num(self.rank) * CELLS, CELLS - 1)
