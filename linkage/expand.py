@@ -64,7 +64,8 @@ class Tied:
         alike: the part of them that is for living like the seeds; below 0 for living differently.
         group_bits: the part that is for standing in `ring_id` together with seeds, in the place of what the shared
             values add; 0 where these tie it more.
-        hops: 1 where it shares a counted value with a seed, or only a group with one, 2 where it shares one with such an account, …
+        hops: 1 where it shares a counted value with a seed, or only a group with one, 2 where it shares a value with
+            such an account, …
         ring_id: the ring of the newest run that it is in, listed or not, or None.
         status: as the export says, or None.
         banned_at: when it was banned, or None.
