@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from linkage.commands.common import case_option, limit_option, note, output_options, print_json, tell
+from linkage.commands.common import PATH, case_option, limit_option, note, output_options, print_json, tell
 
 if TYPE_CHECKING:
     from linkage.output import Page
@@ -18,27 +18,45 @@ EVIDENCE = 12
 
 
 @click.command(name="ring")
-@click.argument("ring_id", metavar="RING")
+@click.argument("ring_id", metavar="RING", required=False)
 @case_option
 @click.option("--all", "everything", is_flag=True, help="All members, evidence and bystanders, not the first 20.")
 @click.option("--summary", "short", is_flag=True, help="One paragraph alone, to paste into a ticket.")
 @click.option("--sources", is_flag=True, help="Instead, the files and lines of the exports that back it.")
-@limit_option(None, "rows of each value and account with --sources; 3 if not given")
+@click.option("--packet", type=PATH, metavar="DIR", help="Instead, write a folder of evidence to hand on.")
+@click.option("--check", is_flag=True, help="Make the packet in that folder again; exit with 6 if anything changed.")
+@click.option("--exports", type=PATH, metavar="DIR", help="With --check: hash the exports that went in, too.")
+@limit_option(None, "rows of each value and account: 3 with --sources, 20 with --packet, if not given")
 @output_options()
 def command(
-    ring_id: str, case: Path, everything: bool, short: bool, sources: bool, limit: int | None, as_json: bool
-) -> None:
+    ring_id: str | None, case: Path, everything: bool, short: bool, sources: bool, packet: Path | None, check: bool,
+    exports: Path | None, limit: int | None, as_json: bool,
+) -> None:  # fmt: skip
     """Show one ring: why and why not, members, evidence, bystanders.
 
     RING is an id, the start of one, or a rank from `linkage rings`.
     """
+    if (check and (packet is None or ring_id is not None)) or (exports and not check):
+        raise click.UsageError("It is: linkage ring --packet DIR --check [--exports DIR], without a RING.")
+    if packet is not None and check:
+        from linkage.commands.ring_packet import verify
+
+        verify(case, packet, exports, as_json=as_json)
+        return
+    if ring_id is None:
+        raise click.UsageError("Which RING? Its id or rank: linkage rings")
+    if packet is not None:
+        from linkage.commands.ring_packet import make
+
+        make(ring_id, case, packet, limit=limit, as_json=as_json)
+        return
     if sources:
         from linkage.commands.ring_sources import show
 
         show(ring_id, case, limit=limit, everything=everything, as_json=as_json)
         return
     if limit is not None:
-        raise click.UsageError("--limit goes with --sources; --all shows everything.")
+        raise click.UsageError("--limit goes with --sources and --packet; --all shows everything.")
     from linkage.commands.ring_why import document
     from linkage.ring_why import ring_why
     from linkage.summary import paragraph
