@@ -233,7 +233,19 @@ FIXED: dict[str, Room] = {
     "linkage.rings.members": Room(
         _SHOWN, {"CORE_BITS": ("bits", "odds of 64 to 1; judgement"), "BRIDGE_ACCOUNTS": ("accounts", COST)}
     ),
-    "linkage.rings.identity": Room(_SHOWN, {"OVERLAP": ("of the smaller", JUDGED)}),
+    "linkage.rings.lineage": Room(
+        _SHOWN, {"OVERLAP": ("of the smaller", JUDGED), "GONE": ("", JUDGED), "TELLING": ("rings", JUDGED)}
+    ),
+    "linkage.rings.recalibrate": Room(
+        "They act with `--calibrate` alone, on a case that holds decisions.",
+        {
+            "FEWEST": ("decisions", JUDGED),
+            "OWN": ("decisions", JUDGED),
+            "REACH": ("bits", JUDGED),
+            "SLOPES": ("", JUDGED),
+            "OFFSETS": ("bits", JUDGED, "The offset stays between them"),
+        },
+    ),
     "linkage.rings.features": Room(
         _SHOWN, {"DAY_US": ("microseconds", "none: a unit", "A day")}
     ),
@@ -245,6 +257,8 @@ FIXED: dict[str, Room] = {
             "OWNER_DAYS": ("days", JUDGED),
             "OWNER_BITS": ("bits", JUDGED),
             "LOOKS": ("", JUDGED),
+            "GROUP": ("probability", "seeds 1 and 2 of `mix`, [expand.md](expand.md#how-well-it-does)"),
+            "SMALL": ("accounts", "seeds 1 and 2 of `mix`, [expand.md](expand.md#how-well-it-does)"),
             "FAR": ("", "none: a sign"),
         },
     ),
