@@ -105,9 +105,7 @@ class Case:
         `frame.attrs` holds the rest of the answer: prior, strongest, factors, bridge, verdict and summary.
         """
         answer = ring_why(self.path, ring)
-        frame = _frame(KindRow, answer.kinds)
-        frame.attrs.update({name: value for name, value in asdict(answer).items() if name not in ("found", "kinds")})
-        return frame
+        return _answered(KindRow, answer, "kinds", "found")
 
     def summary(self, ring: str) -> str:
         """A ring in one paragraph of at most 120 words, for a ticket."""
@@ -127,9 +125,7 @@ class Case:
         `frame.attrs` holds the rest of the answer: bits, prior, ring_id, path and verdict.
         """
         answer: Why = why_two(self.path, a, b)
-        frame = _frame(Tie, answer.ties)
-        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "ties"})
-        return frame
+        return _answered(Tie, answer, "ties")
 
     def changes(self, **options: Any) -> pd.DataFrame:
         """What became of the rings; columns of `changes.Change`. Options as in `linkage.changes.changes`."""
@@ -150,9 +146,7 @@ class Case:
         """
         seeds, ring_id = self._accounts(start)
         answer = expanding.expand(self.path, seeds, ring_id=ring_id, **options)
-        frame = _frame(expanding.Tied, answer.accounts)
-        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "accounts"})
-        return frame
+        return _answered(expanding.Tied, answer, "accounts")
 
     def impact(self, start: AnyPath | Iterable[str], **options: Any) -> pd.DataFrame:
         """The values whose block stops most of some accounts at the least harm; columns of `impact.Blocked`.
@@ -165,9 +159,7 @@ class Case:
         """
         accounts, ring_id = self._accounts(start)
         answer = blocking.impact(self.path, accounts, ring_id=ring_id, **options)
-        frame = _frame(blocking.Blocked, answer.blocked)
-        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "blocked"})
-        return frame
+        return _answered(blocking.Blocked, answer, "blocked")
 
     def _accounts(self, start: AnyPath | Iterable[str]) -> tuple[list[str], str | None]:
         if isinstance(start, (str, PathLike)):
@@ -183,9 +175,7 @@ class Case:
             name: as in `templates.template`.
         """
         answer = prompt_templates.template(self.path, name)
-        frame = _frame(prompt_templates.Sender, answer.senders)
-        frame.attrs.update({name: value for name, value in asdict(answer).items() if name != "senders"})
-        return frame
+        return _answered(prompt_templates.Sender, answer, "senders")
 
     def templates(self, account: str | None = None) -> pd.DataFrame:
         """The templates of an account, or those that accounts of the case share; columns of `templates.TemplateRow`.
@@ -229,6 +219,13 @@ class Case:
     def pull(self, *, database: str | None = None) -> PullReport:
         """Bring decisions made in Neo4j back into the case."""
         return pull(self.path, required(database))
+
+
+def _answered(kind: type[Any], answer: Any, rows: str, *left_out: str) -> pd.DataFrame:
+    """The rows of an answer; the rest of it is in `attrs`, but for what is left out."""
+    frame = _frame(kind, getattr(answer, rows))
+    frame.attrs.update({name: value for name, value in asdict(answer).items() if name not in (rows, *left_out)})
+    return frame
 
 
 def _frame(kind: type[Any], rows: Sequence[Any]) -> pd.DataFrame:

@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from linkage import results, store
+import duckdb
+
+from linkage import store
 from linkage.errors import NotFoundError
+from linkage.results import newest_run
 
 _CHANGES: Final = """
 SELECT l.run, l.ring_id, l.event, l.other, l.accounts, l.joined, l."left", l.banned, l.score, l.listed,
@@ -76,8 +79,8 @@ def changes(case: Path, *, since: int | None = None, unlisted: bool = False) -> 
     Raises:
         NotFoundError: no run yet, or no such run.
     """
-    since, newest = _since(case, since)
     with store.reading(case) as con:
+        since, newest = _since(con, case, since)
         rows = con.execute(_CHANGES, {"since": since, "unlisted": unlisted}).fetchall()
     return Changes(since, newest, tuple(Change(*row) for row in rows))
 
@@ -89,15 +92,13 @@ def new_rings(case: Path, score: float, *, since: int | None = None) -> list[str
     Raises:
         NotFoundError: no run yet, or no such run.
     """
-    since, _ = _since(case, since)
     with store.reading(case) as con:
+        since, _ = _since(con, case, since)
         return [str(row[0]) for row in con.execute(_NEW, {"since": since, "score": score}).fetchall()]
 
 
-def _since(case: Path, since: int | None) -> tuple[int, int]:
-    newest = next((row.run for row in results.runs(case, limit=1)), None)
-    if newest is None:
-        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
+def _since(con: duckdb.DuckDBPyConnection, case: Path, since: int | None) -> tuple[int, int]:
+    newest = newest_run(con, case).run
     if since is not None and not 0 <= since <= newest:
         raise NotFoundError(f"There is no run {since}: the newest is {newest}.", "See them: linkage runs")
     return newest - 1 if since is None else since, newest

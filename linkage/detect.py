@@ -22,7 +22,7 @@ from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
 from linkage.identify import Sightings, identify
 from linkage.model import LISTED_SCORE
-from linkage.rings import Line, Profiles, Recalibration, assess, judge, profiles, recalibrate, trace
+from linkage.rings import Line, Profiles, Recalibration, assess, evidence_of, judge, lineage, profiles, recalibrate
 from linkage.significance import Found, how_many, how_many_more, search_nulls, significance
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
@@ -152,11 +152,13 @@ def detect(
             people = profiles(con)
             assessed = assess(weighed, found, people, min_accounts=min_accounts)
             past = record.history(con, case)
-            names = record.account_ids(con)
-            traced = trace(weighed, assessed, people, names=names, earlier=past.rings, run=past.run + 1)
+            evidence = evidence_of(weighed, assessed)
+            known = lineage(
+                assessed.candidates.labels, record.account_ids(con), people.banned, evidence, past.rings, past.run + 1
+            )
             learnt = None
             if calibrate:
-                learnt = recalibrate(dict(zip(traced.ids, assessed.foreseen.tolist(), strict=True)), past.decided)
+                learnt = recalibrate(dict(zip(known.ids, assessed.foreseen.tolist(), strict=True)), past.decided)
                 assessed = assessed.under(learnt.line)
         with clock.step("nulls"):
             search = partial(
@@ -181,7 +183,7 @@ def detect(
                 by_chance += search(nulls=how_many_more(strength, score, by_chance), after=first)
             measured = significance(strength, score, by_chance)
         with clock.step("commit"):
-            judged = judge(weighed, assessed, people, measured, traced)
+            judged = judge(weighed, assessed, people, measured, evidence, known)
             record.stage(con, weighed, judged, ledger)
             explained = judged.rings["status"] == "explained"
             listed = judged.rings["listed"] & ~explained

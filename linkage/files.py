@@ -1,8 +1,15 @@
 """Files that people read: written whole or not at all, and left alone where nothing changed."""
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file as it lies on disk, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def replace(path: Path, content: bytes, *, private: bool = False) -> bool:

@@ -19,6 +19,7 @@ from linkage.errors import NotFoundError, UsageError
 from linkage.expand import unknown_accounts
 from linkage.model import kind_of
 from linkage.reach import BANNED, IN_RING, INNOCENT, TARGET, Reach
+from linkage.results import newest_run
 
 SHARE: Final = 0.9
 
@@ -172,8 +173,7 @@ def impact(
         if not blockable(kind):
             raise UsageError(f"{kind!r} is what accounts did or whom they are tied to: nothing that can be blocked.")
     with store.reading(case) as con:
-        if con.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is None:
-            raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
+        newest_run(con, case)
         named = sorted(set(accounts))
         unknown = unknown_accounts(con, named)
         known = sorted(set(named) - set(unknown))

@@ -19,9 +19,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from linkage import files, results, store
+from linkage import files, store
 from linkage.errors import InputError, NotFoundError, UsageError, translate
-from linkage.results import RunRow
+from linkage.results import RunRow, newest_run
 from linkage.ring_why import RingWhy, ring_why
 from linkage.sources import SourceRow, sources
 from linkage.summary import Sentence
@@ -104,7 +104,7 @@ def check(case: Path, folder: Path, exports: Path | None = None) -> list[Differe
             path = folder / Path(file).name
             if not path.is_file():
                 found.append(Difference(file, "is missing"))
-            elif _sha256(path.read_bytes()) != sha256:
+            elif files.sha256(path) != sha256:
                 found.append(Difference(file, "was changed since the packet was made"))
         found += _exports(manifest, exports) if exports else []
     except OSError as exc:
@@ -131,7 +131,7 @@ def _packet(case: Path, name: str, limit: int) -> dict[str, bytes]:
     rows = sources(case, ring.ring_id, limit=limit)
     with store.reading(case) as con:
         case_id = store.meta(con, "case_id")
-        (run,) = results.runs_in(con, limit=1)
+        run = newest_run(con, case)
         inputs = con.execute('SELECT name, "table", sha256, bytes, rows FROM files ORDER BY file').fetchall()
     body = asdict(why)
     decisions = {"status": body["found"]["ring"].pop("status"), "decisions": body["found"].pop("decisions")}
@@ -250,15 +250,10 @@ def _exports(manifest: dict[str, Any], folder: Path) -> list[Difference]:
         paths = there.get(Path(name).name, [])
         if not paths:
             found.append(Difference(name, f"is not in {folder}"))
-        elif all(_sha256_of(path) != known["sha256"] for path in paths):
+        elif all(files.sha256(path) != known["sha256"] for path in paths):
             found.append(Difference(name, "is not the file that went in"))
     return found
 
 
 def _sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

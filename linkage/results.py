@@ -155,13 +155,13 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
         NotFoundError: the case has no run yet.
     """
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        newest_run(con, case)
         return _rings(con, unlisted=unlisted, limit=limit)
 
 
 def rings_in(con: duckdb.DuckDBPyConnection, case: Path) -> list[RingRow]:
     """The listed rings by rank, from a case that is open already."""
-    _must_have_run(con, case)
+    newest_run(con, case)
     return _rings(con)
 
 
@@ -181,7 +181,7 @@ def listed(case: Path, names: Sequence[str] = ()) -> Listed:
 
 def listed_in(con: duckdb.DuckDBPyConnection, case: Path, names: Sequence[str] = ()) -> Listed:
     """`listed`, from a case that is open already."""
-    _must_have_run(con, case)
+    newest_run(con, case)
     if not names:
         return Listed(tuple(_rings(con)), tuple(_members(con)), tuple(_evidence(con)))
     chosen = {row.ring_id: row for row in (_find(con, name) for name in names)}
@@ -199,7 +199,7 @@ def judged(case: Path) -> list[tuple[RingRow, list[str]]]:
         NotFoundError: the case has no run yet.
     """
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        newest_run(con, case)
         accounts: dict[str, list[str]] = {}
         for ring_id, account in con.execute(
             "SELECT ring_id, account_id FROM members ORDER BY ring_id, account_id"
@@ -224,7 +224,7 @@ def ring(case: Path, name: str) -> Ring:
 
 def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
     """`ring`, from a case that is open already: who reads more of it reads it at the same moment."""
-    _must_have_run(con, case)
+    newest_run(con, case)
     found = _find(con, name)
     ring_id = found.ring_id
     members = con.execute(
@@ -250,21 +250,21 @@ def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
 def members(case: Path) -> list[MemberRow]:
     """Members of all listed rings, by ring, tier and account."""
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        newest_run(con, case)
         return _members(con)
 
 
 def evidence(case: Path) -> list[EvidenceRow]:
     """Evidence of all listed rings, by ring, the most bits first."""
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        newest_run(con, case)
         return _evidence(con)
 
 
 def hubs(case: Path, *, limit: int | None = None) -> list[HubRow]:
     """The ledger of damped identifiers, the most shared first."""
     with store.reading(case) as con:
-        _must_have_run(con, case)
+        newest_run(con, case)
         rows = con.execute("SELECT * FROM hubs ORDER BY accounts DESC, kind, value LIMIT ?", [_limit(limit)]).fetchall()
     return [HubRow(*row) for row in rows]
 
@@ -289,6 +289,17 @@ def runs_in(con: duckdb.DuckDBPyConnection, *, limit: int | None = None) -> list
     """`runs`, from a case that is open already."""
     rows = con.execute("SELECT * FROM runs ORDER BY run DESC LIMIT ?", [_limit(limit)]).fetchall()
     return [RunRow(*row[:3], *(json.loads(part) for part in row[3:])) for row in rows]
+
+
+def newest_run(con: duckdb.DuckDBPyConnection, case: Path) -> RunRow:
+    """The newest run of an open case; `case` is its path, for the message.
+
+    Raises:
+        NotFoundError: the case has no run yet.
+    """
+    for run in runs_in(con, limit=1):
+        return run
+    raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
 
 
 def started(con: duckdb.DuckDBPyConnection) -> tuple[datetime, datetime]:
@@ -322,11 +333,6 @@ def _evidence(con: duckdb.DuckDBPyConnection, ids: list[str] | None = None) -> l
         {"ids": ids},
     )
     return [EvidenceRow(*row) for row in rows.fetchall()]
-
-
-def _must_have_run(con: duckdb.DuckDBPyConnection, case: Path) -> None:
-    if con.execute("SELECT 1 FROM runs LIMIT 1").fetchone() is None:
-        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
 
 
 def _find(con: duckdb.DuckDBPyConnection, name: str) -> RingRow:

@@ -67,7 +67,7 @@ def queue(case: Path) -> list[Due]:
     for ring in rings:
         decision = latest.get(ring.ring_id)
         joined, left, banned = since.get(ring.ring_id, (0, 0, 0))
-        if ring.status == "open" or decision is None:
+        if decision is None or decision.verdict == "open":
             due.append((1, Due(ring, f"the surest of {undecided:,} rings that nobody decided on", decision)))
             undecided -= 1
         elif decision.verdict == "confirm" and joined:

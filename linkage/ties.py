@@ -1,6 +1,5 @@
 """What the newest run left in the case of who shares what, read back as it was weighed."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from linkage.errors import NotFoundError
 from linkage.evidence import Likeness, Weighed, unlearnt
 from linkage.identify import BEHAVIOURS, NEVER, Sightings
 from linkage.model import kind_of
+from linkage.results import newest_run
 
 # Only identifiers that are worth something: no other can tie anybody, and they have most sightings.
 _INDEX: Final = """
@@ -61,9 +61,7 @@ def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) 
     Raises:
         NotFoundError: no run yet, or nobody shares anything of a kind.
     """
-    run = con.execute("SELECT parameters FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if run is None:
-        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
+    run = newest_run(con, case)
     known = {str(row[0]) for row in con.execute("SELECT DISTINCT kind FROM shared").fetchall()}
     for name in kinds:
         if name not in known:
@@ -103,7 +101,7 @@ def read_ties(con: duckdb.DuckDBPyConnection, case: Path, kinds: Sequence[str]) 
     habit = np.asarray(rows["bits"], dtype=np.float64) / np.maximum(bits[identifier], 1e-9)
     weighed = Weighed(
         sightings,
-        population=float(json.loads(run[0])["population"]),
+        population=float(run.parameters["population"]),
         bits=bits,
         habit=np.clip(habit, 0.0, 1.0),
         reliability=np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64),

@@ -1,6 +1,5 @@
 """What ties two accounts, or that nothing does."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from linkage import store
 from linkage.errors import NotFoundError, UsageError
 from linkage.evidence import HUB_DEGREE, pair_prior, saturate
 from linkage.model import Kind, kind_of, public_kind
+from linkage.results import newest_run
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def why(case: Path, a: str, b: str) -> Why:
     if a == b:
         raise UsageError("Name two different accounts.")
     with store.reading(case) as con:
-        population = _population(con, case)
+        population = float(newest_run(con, case).parameters["population"])
         for account in (a, b):
             must_exist(con, account)
         rows = con.execute(
@@ -145,13 +145,6 @@ def _note(name: str, bits: float, counted: float, part: dict[str, float], scale:
     if scale < 1:
         return "anyone can fake it: counts at most as much as the rest"
     return "several of one kind count as one fact seen again"
-
-
-def _population(con: duckdb.DuckDBPyConnection, case: Path) -> float:
-    row = con.execute("SELECT parameters FROM runs ORDER BY run DESC LIMIT 1").fetchone()
-    if not row:
-        raise NotFoundError(f"{case} has no run yet.", "Make one: linkage detect")
-    return float(json.loads(row[0])["population"])
 
 
 def must_exist(con: duckdb.DuckDBPyConnection, account: str) -> None:

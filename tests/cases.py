@@ -12,6 +12,9 @@ from linkage.identify import BEHAVIOURS, NEVER, Sightings
 
 Row = Mapping[str, Any]
 
+Output = tuple[int, str, str]
+"""What a command gave: exit code, stdout, stderr."""
+
 
 def make_case(path: Path, **tables: Iterable[Row]) -> Path:
     """A real case file at `path` holding the given rows of the contract tables.

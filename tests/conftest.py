@@ -1,14 +1,16 @@
 """Fixtures that several test modules share."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from linkage.commands import run
 from linkage.detect import detect
 from linkage.ingest import ingest
 from linkage.sample import FOLDER
+from tests.cases import Output
 from tests.neo4j_server import neo4j_cache, neo4j_server
 
 __all__ = ["neo4j_cache", "neo4j_server"]
@@ -29,3 +31,15 @@ def sample_case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ingest([FOLDER], case)
     detect(case)
     yield case
+
+
+@pytest.fixture
+def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
+    """Run a command in this process: exit code, stdout, stderr."""
+
+    def call(*words: object) -> Output:
+        code = run([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return code, out, err
+
+    return call

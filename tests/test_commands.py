@@ -29,21 +29,7 @@ from linkage.errors import CaseBusyError, ExitCode
 from linkage.export import export
 from linkage.ingest import ingest
 from linkage.sample import FOLDER
-from tests.cases import make_case
-
-Output = tuple[int, str, str]
-
-
-@pytest.fixture
-def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
-    """Run a command in this process: exit code, stdout, stderr."""
-
-    def call(*words: object) -> Output:
-        code = run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
+from tests.cases import Output, make_case
 
 
 def child(*words: object, **options: Any) -> "subprocess.CompletedProcess[str]":

@@ -14,7 +14,6 @@ import pytest
 
 import linkage as package
 from linkage import store
-from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import ExitCode, InputError, NotFoundError, UsageError
 from linkage.evidence import HUB_DEGREE, Likeness, learn_likeness, weigh
@@ -24,23 +23,12 @@ from linkage.results import rings
 from linkage.seeds import read_accounts
 from linkage.spread import FAR, breadth, spread
 from linkage.ties import read_ties
-from tests.cases import make_case, sightings
+from tests.cases import Output, make_case, sightings
 
 START = datetime(2026, 2, 1)
 NEIGHBOURS = [f"n{at:02}" for at in range(20)]
 
 Pair = tuple[str, str]
-Output = tuple[int, str, str]
-
-
-@pytest.fixture
-def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
-    def call(*words: object) -> Output:
-        code = run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def paid(pairs: Iterable[Pair], at: datetime | None = None) -> list[dict[str, Any]]:

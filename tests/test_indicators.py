@@ -14,16 +14,13 @@ import stix2
 
 from linkage import indicators, results, store
 from linkage.api import Case
-from linkage.commands import run
 from linkage.errors import ExitCode, InputError, LinkageError, MachineError, NotFoundError, UsageError
 from linkage.export import export
 from linkage.indicators import fingerprint, make_key, match, pattern, read_key, withheld
 from linkage.ingest import ingest
 from linkage.model import FLAGGED
 from linkage.secret import Key
-from tests.cases import make_case
-
-Output = tuple[int, str, str]
+from tests.cases import Output, make_case
 
 
 @pytest.fixture(scope="module")
@@ -38,16 +35,6 @@ def bundle(sample_case: Path, key_file: Path, tmp_path_factory: pytest.TempPathF
     """The sample's rings as a partner gets them."""
     (path,) = export(sample_case, tmp_path_factory.mktemp("bundle"), format="stix", key=key_file).files
     return path
-
-
-@pytest.fixture
-def linkage(capsys: pytest.CaptureFixture[str]) -> Callable[..., Output]:
-    def call(*words: object) -> Output:
-        code = run([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return code, out, err
-
-    return call
 
 
 def written(path: Path, *objects: Any) -> Path:

@@ -1,7 +1,6 @@
 """Which files go in, as which table, in which format."""
 
 import gzip
-import hashlib
 import io
 import os
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from typing import IO, Final, Literal, cast
 import zstandard
 
 from linkage.errors import InputError, NotFoundError, UsageError, translate
+from linkage.files import sha256
 from linkage.model import TABLES
 
 Format = Literal["csv", "tsv", "jsonl", "parquet"]
@@ -55,8 +55,7 @@ class Source:
 
     def digest(self) -> str:
         """SHA-256 of the file as it lies on disk: its identity."""
-        with self.path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return sha256(self.path)
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """The plain text of a CSV, TSV or JSON Lines file, as bytes."""

@@ -6,8 +6,8 @@ learns from what people decided.
 """
 
 from linkage.rings.assess import Assessed, assess
-from linkage.rings.judge import Judged, judge, trace
-from linkage.rings.lineage import Earlier
+from linkage.rings.judge import Judged, evidence_of, judge
+from linkage.rings.lineage import Earlier, lineage
 from linkage.rings.profile import Profiles, profiles
 from linkage.rings.recalibrate import Line, Recalibration, recalibrate
 
@@ -19,8 +19,9 @@ __all__ = [
     "Profiles",
     "Recalibration",
     "assess",
+    "evidence_of",
     "judge",
+    "lineage",
     "profiles",
     "recalibrate",
-    "trace",
 ]

@@ -1,7 +1,6 @@
 """From assessed groups to judged rings: the columns that the case keeps of a run."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
@@ -16,7 +15,7 @@ from linkage.model import HEAVY_USES, LISTED_SCORE
 from linkage.rings.assess import Assessed
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
-from linkage.rings.lineage import Earlier, Lineage, lineage
+from linkage.rings.lineage import Lineage
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
 from linkage.rings.without import kinds_left_out, strongest_left_out
@@ -48,28 +47,12 @@ class Judged:
     lineage: Columns
 
 
-def trace(
-    weighed: Weighed, assessed: Assessed, people: Profiles, *, names: Sequence[str], earlier: Earlier, run: int
-) -> Lineage:
-    """Give each assessed group its id, and tell what became of earlier rings.
-
-    Args:
-        weighed, assessed: what the earlier steps found.
-        people: what is known of each account.
-        names: the account ids, by index.
-        earlier: the rings of earlier runs.
-        run: this run's number.
-    """
-    evidence = _evidence(weighed, assessed.candidates, assessed.features)
-    values = (evidence["group"], evidence["identifier"].astype(np.int64), evidence["bits"])
-    return lineage(assessed.candidates.labels, names, people.banned, values, earlier, run)
-
-
 def judge(
     weighed: Weighed,
     assessed: Assessed,
     people: Profiles,
     significance: Significance,
+    evidence: Columns,
     past: Lineage,
 ) -> Judged:
     """Give each assessed group its id, its sentences and its place in the list.
@@ -78,10 +61,10 @@ def judge(
         weighed, assessed: what the earlier steps found.
         people: what is known of each account.
         significance: of each assessed group.
-        past: where the groups come from, as `trace` tells.
+        evidence: as `evidence_of` gives it.
+        past: where the groups come from.
     """
     candidates, victims = assessed.candidates, assessed.victims
-    evidence = _evidence(weighed, candidates, assessed.features)
     ids = past.ids
     owner_accounts = np.flatnonzero(victims >= 0)
     kinds, strongest = (
@@ -91,7 +74,10 @@ def judge(
     return Judged(
         rings=rings,
         members=_members(weighed, candidates, ids, people),
-        evidence={"ring_id": ids[evidence.pop("group")], **evidence} if len(ids) else {"ring_id": ids, **evidence},
+        evidence={
+            "ring_id": ids[evidence["group"]] if len(ids) else ids,
+            **{name: column for name, column in evidence.items() if name != "group"},
+        },
         owners={"ring_id": ids[victims[owner_accounts]], "account": owner_accounts.astype(np.int32)}
         if len(ids)
         else {"ring_id": ids, "account": np.zeros(0, np.int32)},
@@ -126,11 +112,15 @@ def _members(weighed: Weighed, candidates: Candidates, ids: NDArray[np.object_],
     }
 
 
-def _evidence(weighed: Weighed, candidates: Candidates, features: Features) -> Columns:
+def evidence_of(weighed: Weighed, assessed: Assessed) -> Columns:
     """One row for each group and identifier that brings it bits; `bits` are those of an average member.
 
     The bits of a group's rows add up to its mean net bits plus the prior.
+
+    Returns:
+        group, identifier, accounts, outsiders, bits.
     """
+    candidates, features = assessed.candidates, assessed.features
     s, labels, credit = weighed.sightings, candidates.labels, candidates.evidence.credit
     brings = np.flatnonzero(credit > 0)
     identifiers = max(len(s.kind), 1)

@@ -13,7 +13,7 @@ Ids never come from the clock or from chance: the same history gives the same id
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -81,8 +81,8 @@ class Lineage:
 
 
 def lineage(
-    labels: Ints, names: Sequence[str], banned: NDArray[np.bool_], values: tuple[Ints, Ints, Floats], earlier: Earlier,
-    run: int,
+    labels: Ints, names: Sequence[str], banned: NDArray[np.bool_], evidence: Mapping[str, NDArray[Any]],
+    earlier: Earlier, run: int,
 ) -> Lineage:  # fmt: skip
     """Give each group its id and tell what happened.
 
@@ -90,7 +90,7 @@ def lineage(
         labels: int64[A], the group of each account; -1 for none.
         names: the account ids, by index.
         banned: bool[A], who is banned now.
-        values: group, identifier and bits of what ties the groups, one entry each.
+        evidence: group, identifier and bits of what ties the groups, one entry each.
         earlier: the rings of earlier runs.
         run: this run's number.
     """
@@ -103,6 +103,7 @@ def lineage(
         (labels[inside], inside, np.ones(len(inside))),
         (rings, groups),
     )
+    values = (evidence["group"].astype(np.int64), evidence["identifier"].astype(np.int64), evidence["bits"])
     alike = _alike((earlier.value_ring, earlier.value, earlier.value_bits), values, (rings, groups))
     heir = _heirs(common, alike, size_before, size, earlier.there)
     ancestor = np.full(groups, -1, np.int64)

@@ -5,7 +5,6 @@ resolved when it is fetched, so what runs is what was tried.
 """
 
 import errno
-import hashlib
 import shutil
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from linkage.errors import MachineError, Neo4jError, translate
+from linkage.files import sha256
 from linkage.server import places
 
 if TYPE_CHECKING:
@@ -130,14 +130,9 @@ def _size(file: Path) -> int:
         return -1
 
 
-def _digest(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _broken(jars: Iterable[Jar]) -> list[Jar]:
     try:
-        return [jar for jar in jars if _digest(path(jar)) != jar.sha256]
+        return [jar for jar in jars if sha256(path(jar)) != jar.sha256]
     except OSError as exc:
         raise translate(exc, "reading the jars of Neo4j") from None
 
@@ -230,7 +225,7 @@ def _fetch_one(jar: Jar, context: "MavenContext", counter: _Counter) -> None:
             return
         try:
             got = artifact.resolve()
-            if _digest(got) != jar.sha256:
+            if sha256(got) != jar.sha256:
                 got.unlink()
                 raise Neo4jError(
                     f"The downloaded {jar.name} is not the file that was pinned: its SHA-256 differs.",
