@@ -9,6 +9,7 @@ from typing import Any, Final, get_type_hints
 
 import pandas as pd
 
+from linkage import allow as allowing
 from linkage import detect as detection
 from linkage import evaluate as evaluation
 from linkage import expand as expanding
@@ -19,6 +20,7 @@ from linkage import ingest as ingesting
 from linkage import review as reviewing
 from linkage import sources as row_sources
 from linkage import templates as prompt_templates
+from linkage.allowances import Allowance
 from linkage.changes import Change, changes
 from linkage.decisions import Decision
 from linkage.graph import PublishReport, publish, required
@@ -132,8 +134,20 @@ class Case:
         return _frame(Change, changes(self.path, **options).changes)
 
     def decide(self, ring: str, verdict: str, **options: Any) -> Decision | None:
-        """Append a decision on a ring; arguments as in `linkage.review.decide`."""
+        """Append a decision on a ring or on members of it; arguments as in `linkage.review.decide`."""
         return reviewing.decide(self.path, ring, verdict, **options)
+
+    def allow(self, kind: str, value: str, **options: Any) -> Allowance | None:
+        """Let an identifier link nobody from the next run on; arguments as in `linkage.allow.allow`."""
+        return allowing.allow(self.path, kind, value, **options)
+
+    def take_back(self, kind: str, value: str, **options: Any) -> Allowance:
+        """Let an allowed identifier link again; arguments as in `linkage.allow.take_back`."""
+        return allowing.take_back(self.path, kind, value, **options)
+
+    def allowed(self) -> pd.DataFrame:
+        """What is allowed now; columns of `allowances.Allowance`."""
+        return _frame(Allowance, allowing.allowed(self.path))
 
     def expand(self, start: AnyPath | Iterable[str], **options: Any) -> pd.DataFrame:
         """Who is tied to accounts that are known to be bad, by rank; columns of `expand.Tied`.

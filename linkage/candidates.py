@@ -104,7 +104,7 @@ def find(
 
         def run(number: int) -> tuple[Labels, Labels]:
             levels = ladder(graph, gammas, seed=seed + number * RUNGS)
-            return levels[0], _settle(weighed, _at_least(_climb(weighed, levels), 2), min_accounts)
+            return levels[0], _settle(weighed, at_least(_climb(weighed, levels), 2), min_accounts)
 
         # The kernels leave the other threads alone, and the order of the results is that of the runs.
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -113,7 +113,7 @@ def find(
         labels, stability = consensus([found for _, found in runs])
     else:
         first = labels = communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)
-    labels = _settle(weighed, _at_least(labels, 2), min_accounts)
+    labels = _settle(weighed, at_least(labels, 2), min_accounts)
     evidence = group_evidence(weighed, labels)
     return Candidates(labels, evidence, stability, len(u), int(first.max(initial=-1)) + 1)
 
@@ -143,19 +143,19 @@ def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
         joined = np.where(labels < 0, _nearest_group(weighed, labels), labels)
         net = group_evidence(weighed, joined).net
         keeps = np.where(labels < 0, net > JOIN_BITS, net > 0.0)
-        labels = _at_least(np.where(keeps, joined, -1), 2)
+        labels = at_least(np.where(keeps, joined, -1), 2)
         if np.array_equal(labels, before):
             break
     while True:
         # Who leaves weakens those who stay: repeat until everybody left is tied.
         keeps = group_evidence(weighed, labels).net > 0.0
-        smaller = _at_least(np.where(keeps, labels, -1), min_accounts)
+        smaller = at_least(np.where(keeps, labels, -1), min_accounts)
         if np.array_equal(smaller, labels):
             return labels
         labels = smaller
 
 
-def _at_least(labels: Labels, accounts: int) -> Labels:
+def at_least(labels: Labels, accounts: int) -> Labels:
     """Groups of fewer accounts are dissolved; the others are numbered by their smallest member."""
     if not len(labels) or labels.max() < 0:
         return labels

@@ -5,10 +5,35 @@ from typing import Final
 SCHEMA_VERSION: Final = 4
 
 _DECISIONS: Final = """
--- What people decided, append-only; the latest on a ring counts.
+-- What people decided, append-only; the latest on a ring, or on a member of one, counts, until it is over.
+-- `members` are the accounts that it is about; NULL is the ring as a whole.
 CREATE TABLE decisions (decision BIGINT PRIMARY KEY, ring_id VARCHAR NOT NULL, verdict VARCHAR NOT NULL,
     note VARCHAR NOT NULL, tags VARCHAR[] NOT NULL, "by" VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
-    source VARCHAR NOT NULL, run BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL);
+    source VARCHAR NOT NULL, run BIGINT NOT NULL, recorded_at TIMESTAMP NOT NULL, members VARCHAR[], until TIMESTAMP);
+"""
+
+# The statuses of decisions stood in `rings` before. Now they are worked out when they are asked for, as some are over
+# by then.
+_DECISION_COLUMNS: Final = """
+ALTER TABLE decisions ADD COLUMN IF NOT EXISTS members VARCHAR[];
+ALTER TABLE decisions ADD COLUMN IF NOT EXISTS until TIMESTAMP;
+UPDATE rings SET status = if(starts_with(why, 'Explained: '), 'explained', 'open');
+"""
+
+_BOUND: Final = """
+-- Where a decision changed who is in a ring of the newest run (linkage/rings/bind.py): the account joined or left it.
+CREATE TABLE bound (ring_id VARCHAR NOT NULL, account_id VARCHAR NOT NULL, joined BOOLEAN NOT NULL,
+    decision BIGINT NOT NULL);
+"""
+
+_ALLOWANCES: Final = """
+-- Identifiers that link nobody, by decision; append-only, the latest on an identifier counts, until it is over.
+CREATE TABLE allowances (allowance BIGINT PRIMARY KEY, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    allowed BOOLEAN NOT NULL, reason VARCHAR NOT NULL, "by" VARCHAR NOT NULL, "at" TIMESTAMP NOT NULL,
+    until TIMESTAMP, run BIGINT NOT NULL);
+-- What the newest run left out for them: who has such an identifier.
+CREATE TABLE allowed_sightings (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    label VARCHAR, allowance BIGINT NOT NULL);
 """
 
 _PROMPTS: Final = """
@@ -165,7 +190,7 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS
+SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -173,5 +198,12 @@ MIGRATIONS: Final[dict[int, str]] = {
     1: _DECISIONS,
     # Fingerprints of raw prompts were of another kind then: they stay, and no new ones can stand beside them.
     2: _PROMPT_COLUMN + _PROMPTS,
-    3: _RING_KINDS + _PLACE_COLUMNS + _LINEAGE + _LIKENESS + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;",
+    3: _RING_KINDS
+    + _PLACE_COLUMNS
+    + _LINEAGE
+    + _LIKENESS
+    + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;"
+    + _DECISION_COLUMNS
+    + _BOUND
+    + _ALLOWANCES,
 }

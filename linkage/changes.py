@@ -7,8 +7,10 @@ from typing import Final
 import duckdb
 
 from linkage import store
+from linkage.decisions import rings_sql
 from linkage.errors import NotFoundError
 from linkage.results import newest_run
+from linkage.until import utc_now
 
 _CHANGES: Final = """
 SELECT l.run, l.ring_id, l.event, l.other, l.accounts, l.joined, l."left", l.banned, l.score, l.listed,
@@ -20,7 +22,7 @@ ORDER BY l.run, l.listed DESC, l.score DESC NULLS LAST, l.accounts DESC, l.ring_
 """
 
 _NEW: Final = """
-SELECT r.ring_id FROM rings r LEFT JOIN lineage b ON b.ring_id = r.ring_id AND b.run = $since
+SELECT r.ring_id FROM {rings} r LEFT JOIN lineage b ON b.ring_id = r.ring_id AND b.run = $since
 WHERE r.listed AND r.status NOT IN ('explained', 'dismissed') AND r.score >= $score AND b.listed IS NOT TRUE
 ORDER BY r.rank
 """
@@ -94,7 +96,8 @@ def new_rings(case: Path, score: float, *, since: int | None = None) -> list[str
     """
     with store.reading(case) as con:
         since, _ = _since(con, case, since)
-        return [str(row[0]) for row in con.execute(_NEW, {"since": since, "score": score}).fetchall()]
+        sql = _NEW.format(rings=rings_sql(utc_now()))
+        return [str(row[0]) for row in con.execute(sql, {"since": since, "score": score}).fetchall()]
 
 
 def _since(con: duckdb.DuckDBPyConnection, case: Path, since: int | None) -> tuple[int, int]:

@@ -1,22 +1,24 @@
-"""What people decided about rings: append-only, the latest counts, and later runs remember it by the ring's id.
+"""What people decided about rings and their members: append-only, the latest counts, and later runs remember it.
 
-Decisions are the one thing in a case that cannot be made again, so they also stand in a JSON Lines file beside it.
+A decision is about a ring, or about some of its members. Of all that was decided about the same ring, or about the same
+member of it, the latest that is in force counts (`latest_sql`). Decisions are the one thing in a case that cannot be
+made again, so they also stand in a JSON Lines file beside it.
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from linkage import store
-from linkage.errors import InputError, translate
+from linkage import journal, store
+from linkage.errors import InputError
 from linkage.model import RingStatus
+from linkage.until import utc_now
 
 VERDICTS: Final[dict[str, RingStatus]] = {
     "confirm": "confirmed",
@@ -24,21 +26,28 @@ VERDICTS: Final[dict[str, RingStatus]] = {
     "watch": "watch",
     "open": "open",
 }
-"""Each verdict and the status that it gives a ring; `open` takes an earlier one back."""
+"""Each verdict on a ring and the status that it gives; `open` takes an earlier one back: the run's own counts again."""
+
+MEMBER_VERDICTS: Final = ("confirm", "dismiss", "watch", "split", "open")
+"""Verdicts on members: they belong with the others of the ring, do not, are watched, are a ring of their own."""
+
+_NAMED: Final = 5
 
 # The latest by its own time counts, wherever it was made: what comes from Neo4j may have been made before. None is of a
 # time after it was recorded.
-_TIME: Final = 'least("at", recorded_at), decision'
-_ORDER: Final = f"({_TIME})"
+TIME: Final = 'least("at", recorded_at), decision'
+_ORDER: Final = f"({TIME})"
+
+_COLUMNS: Final = 'ring_id, verdict, note, tags, "by", "at", source, run, decision, coalesce(members, []), until'
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One decision about one ring.
+    """One decision about one ring, or about some of its members.
 
     Attributes:
         ring_id: which ring.
-        verdict: one of `VERDICTS`.
+        verdict: one of `VERDICTS`, or of `MEMBER_VERDICTS` where it is about members.
         note: why, in the person's words.
         tags: the person's labels.
         by: who.
@@ -46,6 +55,8 @@ class Decision:
         source: where it was taken: `neo4j` or `linkage`.
         run: the newest run then, whose evidence was seen; set by `record`.
         number: its place in the history, from 1; set by `record`.
+        members: the accounts that it is about, sorted; () is the ring as a whole.
+        until: from then on it does not count any more, UTC; None has no end.
     """
 
     ring_id: str
@@ -57,11 +68,25 @@ class Decision:
     source: str
     run: int = 0
     number: int = 0
+    members: tuple[str, ...] = ()
+    until: datetime | None = None
 
     @property
     def said(self) -> tuple[object, ...]:
-        """What tells it from an earlier one about the same ring."""
-        return (self.verdict, self.note, self.tags, self.by)
+        """What tells it from an earlier one about the same."""
+        return (self.verdict, self.note, self.tags, self.by, self.members, self.until)
+
+    @property
+    def words(self) -> str:
+        """The verdict, the first members that it is about, and until when it counts, for a sentence."""
+        more = f", … ({len(self.members):,})" if len(self.members) > _NAMED else ""
+        about = f" ({', '.join(self.members[:_NAMED])}{more})" if self.members else ""
+        return f"{self.verdict}{about}{f' until {self.until:%Y-%m-%d %H:%M}' if self.until else ''}"
+
+    @property
+    def subjects(self) -> tuple[tuple[str, str | None], ...]:
+        """What it is about: ring and member, None for the ring as a whole."""
+        return tuple((self.ring_id, account) for account in self.members or (None,))
 
 
 def beside(case: Path) -> Path:
@@ -70,7 +95,7 @@ def beside(case: Path) -> Path:
 
 
 def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
-    """Append decisions to the case and give their rings the status; returns those that say anything new.
+    """Append decisions to the case; returns those that say anything new.
 
     Raises:
         InputError: an unknown verdict.
@@ -79,61 +104,90 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
     added: list[Decision] = []
     given = list(decisions)
     for decision in given:
-        if decision.verdict not in VERDICTS:
-            raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(VERDICTS)}.")
+        known_verdicts = MEMBER_VERDICTS if decision.members else tuple(VERDICTS)
+        if decision.verdict not in known_verdicts:
+            raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(known_verdicts)}.")
     with store.writing(case) as con:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
-        known = {(one.ring_id, one.source): one for one in of_ring(con)}
+        known = {(subject, one.source): one for one in of_ring(con) for subject in one.subjects}
         for decision in given:
-            before = known.get((decision.ring_id, decision.source))
-            if before is not None and before.said == decision.said:
+            before = [known.get((subject, decision.source)) for subject in decision.subjects]
+            if all(one is not None and one.said == decision.said for one in before):
                 continue
             last += 1
             kept = replace(decision, number=int(last), run=int(run))
             con.execute(
-                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [kept.number, kept.ring_id, kept.verdict, kept.note, list(kept.tags), kept.by, kept.at, kept.source,
-                 kept.run, datetime.now(UTC).replace(tzinfo=None)],
+                 kept.run, utc_now(), list(kept.members) or None, kept.until],
             )  # fmt: skip
-            known[kept.ring_id, kept.source] = kept
+            known |= {(subject, kept.source): kept for subject in kept.subjects}
             added.append(kept)
-        con.execute(status_sql("rings", "decisions"))
-    _write_beside(case)
+    lines = [_line(decision) for decision in sorted(history(case), key=attrgetter("number"))]
+    journal.append(beside(case), lines)
     return added
 
 
-def status_sql(rings: str, decisions: str) -> str:
-    """SQL that gives each ring in table `rings` the status of its latest decision, if there is one."""
-    cases = " ".join(f"WHEN '{verdict}' THEN '{status}'" for verdict, status in VERDICTS.items())
+def in_force(now: datetime) -> str:
+    """SQL that holds for rows that count at `now`: whose `until`, if there is one, is to come."""
+    return f"(until IS NULL OR until > TIMESTAMP '{now:%Y-%m-%d %H:%M:%S.%f}')"
+
+
+def latest_sql(now: datetime, schema: str = "") -> str:
+    """SQL for what counts at `now`, the one definition of it: ring_id, account_id (NULL: the ring), verdict, decision.
+
+    Args:
+        now: UTC without a zone.
+        schema: of the case, with a point behind it.
+    """
+    each = f"(SELECT *, unnest(coalesce(members, [NULL]::VARCHAR[])) AS account_id FROM {schema}decisions)"  # noqa: S608
     return (
-        f"UPDATE {rings} SET status = CASE d.verdict {cases} END FROM (SELECT ring_id, arg_max(verdict, {_ORDER}) "  # noqa: S608 (our own names)
-        f"AS verdict FROM {decisions} GROUP BY ring_id) d WHERE d.ring_id = {rings}.ring_id"
+        f"SELECT ring_id, account_id, arg_max(verdict, {_ORDER}) AS verdict, arg_max(decision, {_ORDER}) AS decision "  # noqa: S608 (our own names)
+        f"FROM {each} WHERE {in_force(now)} GROUP BY ring_id, account_id"
+    )
+
+
+def rings_sql(now: datetime, schema: str = "") -> str:
+    """SQL for the table `rings`, each with the status that the decision on it gives at `now`, if there is one."""
+    cases = " ".join(f"WHEN '{verdict}' THEN '{status}'" for verdict, status in VERDICTS.items() if verdict != "open")
+    return (
+        f"(SELECT r.* REPLACE (CASE d.verdict {cases} ELSE r.status END AS status) FROM {schema}rings r "  # noqa: S608 (our own names)
+        f"LEFT JOIN ({latest_sql(now, schema)}) d ON d.ring_id = r.ring_id AND d.account_id IS NULL)"
     )
 
 
 def history(case: Path, ring_id: str | None = None) -> list[Decision]:
-    """All decisions, or those on one ring, the oldest first."""
+    """All decisions, or those on one ring and its members, the oldest first."""
     with store.reading(case) as con:
         return of_ring(con, ring_id)
 
 
 def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[Decision]:
-    """Decisions on one ring, or all of them, the oldest first, from an open case."""
+    """Decisions on one ring and its members, or all of them, the oldest first, from an open case."""
     rows = con.execute(
-        f"""SELECT ring_id, verdict, note, tags, "by", "at", source, run, decision FROM decisions
-        WHERE $1 IS NULL OR ring_id = $1 ORDER BY {_TIME}""",  # noqa: S608 (our own name)
+        f"SELECT {_COLUMNS} FROM decisions WHERE $1 IS NULL OR ring_id = $1 ORDER BY {TIME}",  # noqa: S608 (our own names)
         [ring_id],
     ).fetchall()
-    return [Decision(row[0], row[1], row[2], tuple(row[3]), *row[4:]) for row in rows]
+    return [
+        Decision(*row[:3], tuple(row[3]), *row[4:9], members=tuple(members), until=until)
+        for *row, members, until in rows
+    ]
 
 
-def confirmed(con: duckdb.DuckDBPyConnection, table: str = "decisions") -> dict[str, bool]:
-    """Rings whose latest decision confirms (True) or dismisses (False) them, by ring id: to watch is not to decide."""
+def standing(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[tuple[str, str | None], Decision]:
+    """The decision that counts at `now` on each ring, and on each member of one, by ring id and account (or None)."""
+    made = {one.number: one for one in of_ring(con)}
+    rows = con.execute(f"SELECT ring_id, account_id, decision FROM ({latest_sql(now)}) ORDER BY ALL").fetchall()  # noqa: S608
+    return {(ring_id, account): made[number] for ring_id, account, number in rows}
+
+
+def confirmed(con: duckdb.DuckDBPyConnection, now: datetime, schema: str = "") -> dict[str, bool]:
+    """Rings whose decision confirms (True) or dismisses (False) them, by ring id: to watch is not to decide."""
     rows = con.execute(
-        f"SELECT ring_id, arg_max(verdict, {_ORDER}) AS verdict FROM {table} GROUP BY ring_id "  # noqa: S608 (our own names)
-        "HAVING verdict IN ('confirm', 'dismiss') ORDER BY ring_id"
+        f"SELECT ring_id, verdict FROM ({latest_sql(now, schema)}) WHERE account_id IS NULL "  # noqa: S608 (our own names)
+        "AND verdict IN ('confirm', 'dismiss') ORDER BY ring_id"
     ).fetchall()
     return {str(ring_id): verdict == "confirm" for ring_id, verdict in rows}
 
@@ -141,27 +195,6 @@ def confirmed(con: duckdb.DuckDBPyConnection, table: str = "decisions") -> dict[
 def newest(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the newest decision in an open case, 0 if there is none."""
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
-
-
-def _write_beside(case: Path) -> None:
-    """Append what the file lacks: after a crash between commit and append that is more than one line."""
-    path = beside(case)
-    decisions = sorted(history(case), key=attrgetter("number"))
-    try:
-        kept = path.read_bytes() if path.exists() else b""
-        # A line that was cut off by a crash is written again.
-        kept = kept[: kept.rfind(b"\n") + 1]
-        missing = decisions[kept.count(b"\n") :]
-        if not missing:
-            return
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            file.truncate(len(kept))
-            file.seek(len(kept))
-            file.write(b"".join(_line(decision) for decision in missing))
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as exc:
-        raise translate(exc, f"writing {path}") from None
 
 
 def _line(decision: Decision) -> bytes:
@@ -175,5 +208,7 @@ def _line(decision: Decision) -> bytes:
         "at": decision.at.isoformat() + "Z",
         "source": decision.source,
         "run": decision.run,
+        "members": list(decision.members),
+        "until": decision.until and decision.until.isoformat() + "Z",
     }
     return json.dumps(body, ensure_ascii=False).encode() + b"\n"

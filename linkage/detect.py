@@ -4,10 +4,10 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -22,8 +22,21 @@ from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
 from linkage.identify import Sightings, identify
 from linkage.model import LISTED_SCORE
-from linkage.rings import Line, Profiles, Recalibration, assess, evidence_of, judge, lineage, profiles, recalibrate
+from linkage.rings import (
+    Bond,
+    Judged,
+    Line,
+    Profiles,
+    Recalibration,
+    assess,
+    evidence_of,
+    judge,
+    lineage,
+    profiles,
+    recalibrate,
+)
 from linkage.significance import Found, how_many, how_many_more, search_nulls, significance
+from linkage.until import utc_now
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -46,6 +59,9 @@ class DetectReport:
         nulls, q_floor, by_chance: see `significance.Significance`.
         unsure: rings that are not listed only because chance could make them.
         recalibration: what people's decisions make of the score; None where that was not asked for.
+        bound: how many decisions bind members (`decisions`), and how many accounts they brought into a ring (`joined`)
+            or took out of one (`left`); None where there are none.
+        allowed: identifiers that link nobody because they are allowed.
     """
 
     run: int
@@ -65,6 +81,8 @@ class DetectReport:
     by_chance: float
     unsure: int
     recalibration: Recalibration | None
+    bound: dict[str, int] | None
+    allowed: int
 
     @property
     def counts(self) -> dict[str, int]:
@@ -126,7 +144,7 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
-    started_at = datetime.now(UTC).replace(tzinfo=None)
+    started_at = utc_now()
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
     find = partial(
@@ -140,7 +158,7 @@ def detect(
     )
     with store.scratch(case) as con:
         with clock.step("sightings"):
-            sightings = identify(con, case)
+            sightings = identify(con, case, started_at)
             if not sightings.accounts:
                 raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
         with clock.step("evidence"):
@@ -150,8 +168,8 @@ def detect(
             found = find(weighed)
         with clock.step("rings"):
             people = profiles(con)
-            assessed = assess(weighed, found, people, min_accounts=min_accounts)
-            past = record.history(con, case)
+            past = record.history(con, case, started_at)
+            assessed = assess(weighed, found, people, min_accounts=min_accounts, bonds=past.bonds)
             evidence = evidence_of(weighed, assessed)
             known = lineage(
                 assessed.candidates.labels, record.account_ids(con), people.banned, evidence, past.rings, past.run + 1
@@ -205,6 +223,8 @@ def detect(
                 by_chance=measured.by_chance,
                 unsure=int(((score >= LISTED_SCORE) & ~measured.passes).sum()),
                 recalibration=learnt,
+                bound=_bound(past.bonds, judged),
+                allowed=record.allowed(con),
             )
             parameters = {
                 "engine": engine.name if engine else "linkage",
@@ -219,6 +239,8 @@ def detect(
                 "q_floor": report.q_floor,
                 "by_chance": report.by_chance,
                 "recalibration": asdict(learnt) if learnt else None,
+                "bound": report.bound,
+                "allowed": report.allowed or None,
             }
             record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
@@ -237,6 +259,13 @@ def _search(
     weighed = learn_likeness(weigh(sightings), hub_degree)
     assessed = assess(weighed, find(weighed), people.of(lives), min_accounts=min_accounts, line=line)
     return assessed.strength, assessed.scores.score
+
+
+def _bound(bonds: Sequence[Bond], judged: Judged) -> dict[str, int] | None:
+    if not bonds:
+        return None
+    joined = judged.bound["joined"]
+    return {"decisions": len(bonds), "joined": int(joined.sum()), "left": int((~joined).sum())}
 
 
 def _check(algorithm: str, min_accounts: int, hub_degree: int, nulls: int | None) -> None:

@@ -7,6 +7,7 @@ account's activity is spread. All of it happens in a scratch database; the case 
 
 import math
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
+from linkage.allowed_sightings import read_allowed, set_aside
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
 from linkage.timing_sightings import add_timing
+from linkage.until import utc_now
 
 RHYTHM_BUCKETS: Final = 8
 """A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
@@ -274,12 +277,14 @@ class Sightings:
         return np.bincount(self.identifier, minlength=len(self.kind)).astype(np.int64)
 
 
-def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
+def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> Sightings:
     """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
+
+    Identifiers that are allowed at `now` (by default the time now, UTC without a zone) are left out.
 
     Tables left: `people` (accounts with their index `account`, facts and activity), `shared` (identifier, kind,
     value, label, accounts, ceiling), `sightings` (account, identifier, count, most, first_at, last_at), `alone`
-    (account, weighed_as, count, most, first_at, last_at).
+    (account, weighed_as, count, most, first_at, last_at), and those of `allowed_sightings`.
     Indices follow the sort order of ids, so that neither file order nor threads change anything.
 
     Raises:
@@ -287,10 +292,11 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path) -> Sightings:
     """
     with store.attached(con, case):
         keep_private = _keeps_private_ips(con)
-        _read(con)
+        _read(con, now or utc_now())
+    _add_networks(con, keep_private=keep_private)
+    set_aside(con)
     trust_prompts(con)
     add_timing(con)
-    _add_networks(con, keep_private=keep_private)
     con.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
     return _arrays(con)
 
@@ -300,9 +306,10 @@ def _keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
     return bool(row and row[0] == "1")
 
 
-def _read(con: duckdb.DuckDBPyConnection) -> None:
+def _read(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
     con.execute(_IDS)
     find_works(con)
+    read_allowed(con, now)
     con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
     buckets = ", ".join(f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)

@@ -16,7 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage import networks, store
+from linkage.decisions import rings_sql
 from linkage.model import FLAGGED
+from linkage.until import utc_now
 
 TARGET, IN_RING, BANNED, INNOCENT = range(4)
 """What an account is: named, of another listed ring, banned already, or none of these."""
@@ -122,7 +124,7 @@ _FACTS: Final = """
 WITH lived AS (SELECT account_id, count(*) AS exchanges, count(ip) > 0 AS ip, count(device_id) > 0 AS device,
         count(user_agent) > 0 AS agent
     FROM exchanges SEMI JOIN touched USING (account_id) GROUP BY account_id),
-listed AS (SELECT account_id FROM members JOIN rings USING (ring_id) WHERE listed AND list_contains($flagged, status))
+listed AS (SELECT account_id FROM members JOIN {rings} USING (ring_id) WHERE listed AND list_contains($flagged, status))
 SELECT CASE WHEN t.account_id IN (SELECT account_id FROM targets) THEN 0
         WHEN t.account_id IN (SELECT account_id FROM listed) THEN 1
         WHEN a.banned_at IS NOT NULL OR a.status = 'banned' THEN 2 ELSE 3 END::TINYINT AS role,
@@ -208,7 +210,7 @@ def read(con: duckdb.DuckDBPyConnection, targets: Sequence[str], kinds: Sequence
     con.execute(_LOOK_UP.format(net=networks.net_sql("ip")))
     con.execute(_TRAFFIC_ROWS)
     names = con.execute("SELECT kind, value, label FROM asked ORDER BY id").fetchall()
-    facts = con.execute(_FACTS, {"flagged": sorted(FLAGGED)}).fetchnumpy()
+    facts = con.execute(_FACTS.format(rings=rings_sql(utc_now())), {"flagged": sorted(FLAGGED)}).fetchnumpy()
     return _reach(con, names, facts)
 
 

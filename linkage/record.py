@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,17 +10,19 @@ import duckdb
 import numpy as np
 
 from linkage import decisions, store
+from linkage.bonds import bonds
 from linkage.errors import CaseBusyError
-from linkage.evidence import Hub, Weighed, pair_prior
+from linkage.evidence import Hub, Weighed, identifier_bits, pair_prior
 from linkage.identify import BEHAVIOURS, NEVER
-from linkage.rings import Earlier, Judged
+from linkage.model import kind_of
+from linkage.rings import Bond, Earlier, Judged
 
 BYSTANDERS: Final = 50
 """At most so many bystanders are kept for each ring."""
 
 _TABLES: Final = (
     "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
-    "ring_strongest", "lives", "likeness",
+    "ring_strongest", "lives", "likeness", "bound", "allowed_sightings",
 )  # fmt: skip
 
 _EARLIER: Final = """
@@ -72,7 +75,11 @@ FROM outside o JOIN ids i USING (account) LEFT JOIN in_owners v USING (ring_id, 
 QUALIFY row_number() OVER (PARTITION BY o.ring_id ORDER BY v.account IS NULL, o.bits DESC, i.account_id) <= {most};
 
 CREATE TABLE out_hubs AS SELECT h.kind, h.value, h.label, x.accounts, x.bits_alone, x.pairs_spared, x.reason
-FROM in_hubs x JOIN shared h USING (identifier);
+FROM in_hubs x JOIN shared h USING (identifier)
+UNION ALL SELECT kind, value, label, accounts, bits_alone, pairs_spared, reason FROM in_allowed;
+
+CREATE TABLE out_allowed_sightings AS SELECT i.account_id, x.kind, x.value, x.label, x.allowance
+FROM set_aside x JOIN ids i USING (account) ORDER BY ALL;
 
 CREATE TABLE out_shared AS SELECT h.kind, h.value, h.label, h.accounts, w.bits, h.trust
 FROM shared h JOIN (SELECT identifier, any_value(bits) AS bits FROM in_weights GROUP BY identifier) w USING (identifier)
@@ -100,6 +107,9 @@ SELECT m.ring_id, i.account_id, m.banned FROM in_members m JOIN ids i USING (acc
 CREATE TABLE out_lineage AS SELECT ring_id, event, other, accounts, joined, "left", banned,
     if(isnan(score), NULL, score) AS score, listed FROM in_lineage ORDER BY ring_id;
 
+CREATE TABLE out_bound AS SELECT b.ring_id, i.account_id, b.joined, b.decision
+FROM in_bound b JOIN ids i USING (account) ORDER BY ALL;
+
 CREATE TABLE out_lives AS SELECT i.account_id, {lives} FROM in_lives l JOIN ids i USING (account) ORDER BY i.account;
 
 CREATE TABLE out_likeness AS SELECT behaviour, step, ratio, damp FROM in_likeness;
@@ -114,15 +124,17 @@ class History:
         run: number of the newest run, 0 if there is none.
         rings: all rings that there ever were.
         decided: the rings that people confirmed (True) or dismissed (False), by ring id.
+        bonds: decisions on members, and confirmed rings, the oldest first.
     """
 
     run: int
     rings: Earlier
     decided: dict[str, bool]
+    bonds: list[Bond]
 
 
-def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
-    """Read what ring ids are inherited from, in the numbers that `identify` gave, and what people decided."""
+def history(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> History:
+    """Read what ring ids are inherited from, in the numbers that `identify` gave, and what people decided by `now`."""
     with store.attached(con, case):
         row = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchone()
         run = int(row[0]) if row else 0
@@ -130,7 +142,8 @@ def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
         rings = con.execute("SELECT ring_id, run = ? FROM earlier ORDER BY ring", [run]).fetchall()
         members = con.execute(_EARLIER_MEMBERS).fetchnumpy()
         values = con.execute(_EARLIER_VALUES).fetchnumpy()
-        decided = decisions.confirmed(con, "kase.decisions")
+        decided = decisions.confirmed(con, now, "kase.")
+        bound = bonds(con, now)
     earlier = Earlier(
         ids=[str(row[0]) for row in rings],
         there=np.array([row[1] for row in rings], np.bool_),
@@ -141,7 +154,7 @@ def history(con: duckdb.DuckDBPyConnection, case: Path) -> History:
         value=np.asarray(values["identifier"], np.int64),
         value_bits=np.asarray(values["bits"], np.float64),
     )
-    return History(run, earlier, decided)
+    return History(run, earlier, decided, bound)
 
 
 def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -174,7 +187,9 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("kinds", judged.kinds),
         ("strongest", judged.strongest),
         ("lineage", judged.lineage),
+        ("bound", judged.bound),
         ("hubs", ledger_columns),
+        ("allowed", _allowed(con, weighed.population)),
         ("weights", weights),
         ("lives", _lives(weighed)),
         ("likeness", _likeness(weighed)),
@@ -182,6 +197,34 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         con.register(f"in_{name}", columns)
     known = ", ".join(f"if(isnan({name}), NULL, {name}) AS {name}" for name in BEHAVIOURS)
     con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS, lives=known))
+
+
+def allowed(con: duckdb.DuckDBPyConnection) -> int:
+    """How many shared identifiers were left out because they are allowed."""
+    ((count,),) = con.execute("SELECT count(*) FROM (SELECT DISTINCT kind, value FROM set_aside)").fetchall()
+    return int(count)
+
+
+def _allowed(con: duckdb.DuckDBPyConnection, population: float) -> dict[str, Any]:
+    """Lines of the ledger for what is allowed, with what each would be worth by its kind."""
+    rows = con.execute(
+        """SELECT kind, value, max(label), count(*), 'allowed by ' || coalesce(nullif(max("by"), ''), 'somebody')
+            || ': ' || max(reason)
+        FROM set_aside JOIN allowed_words USING (allowance) GROUP BY kind, value ORDER BY kind, value"""
+    ).fetchall()
+    kind, value, label, reason = (np.array([row[at] for row in rows], dtype=object) for at in (0, 1, 2, 4))
+    accounts = np.array([row[3] for row in rows], dtype=np.int64)
+    reliability = np.array([kind_of(row[0]).reliability for row in rows], dtype=np.float64)
+    worth = identifier_bits(reliability, accounts.astype(np.float64), population) - pair_prior(population)
+    return {
+        "kind": kind,
+        "value": value,
+        "label": label,
+        "accounts": accounts,
+        "bits_alone": np.round(worth, 6),
+        "pairs_spared": accounts * (accounts - 1) // 2,
+        "reason": reason,
+    }
 
 
 def _lives(weighed: Weighed) -> dict[str, Any]:
@@ -213,7 +256,6 @@ def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> No
         for name in _TABLES:
             con.execute(f"DELETE FROM kase.{name}")  # noqa: S608 (the names are ours)
             con.execute(f"INSERT INTO kase.{name} SELECT * FROM out_{name}")  # noqa: S608
-        con.execute(decisions.status_sql("kase.rings", "kase.decisions"))
         con.execute("INSERT INTO kase.runs VALUES (?, ?, ?, ?, ?, ?, ?)", run_row)
         for name in ("memberships", "lineage"):
             con.execute(f"INSERT INTO kase.{name} SELECT ?, * FROM out_{name}", [run_row[0]])  # noqa: S608

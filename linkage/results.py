@@ -13,6 +13,7 @@ from linkage import decisions, store
 from linkage.decisions import Decision
 from linkage.errors import NotFoundError
 from linkage.model import TIERS
+from linkage.until import utc_now
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,10 @@ class RingRow:
 
 @dataclass(frozen=True)
 class MemberRow:
-    """A member: tier is one of `model.TIERS`, confidence 0 to 1, bits beyond the prior."""
+    """A member: tier is one of `model.TIERS`, confidence 0 to 1, bits beyond the prior.
+
+    `decision` is the number of the one that brought it in, where the evidence did not.
+    """
 
     ring_id: str
     account_id: str
@@ -61,6 +65,7 @@ class MemberRow:
     exchanges: int
     first_seen: datetime | None
     last_seen: datetime | None
+    decision: int | None = None
 
 
 @dataclass(frozen=True)
@@ -89,14 +94,55 @@ class BystanderRow:
 
 
 @dataclass(frozen=True)
+class BoundRow:
+    """An account that a decision brought into a ring (`joined`) or took out of one, against the evidence.
+
+    A member that did not join was taken out of another ring. `decision` is the number, `verdict`, `by` and `note` what
+    it says.
+    """
+
+    ring_id: str
+    account_id: str
+    joined: bool
+    decision: int
+    verdict: str
+    by: str
+    note: str
+
+
+@dataclass(frozen=True)
+class AllowedRow:
+    """An identifier that several members share and that counts for nothing, since somebody allowed it."""
+
+    ring_id: str
+    kind: str
+    value: str
+    label: str | None
+    accounts: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class Ring:
-    """A ring with all that belongs to it; decisions from the oldest to the one that counts."""
+    """A ring with all that belongs to it.
+
+    Attributes:
+        ring, members, evidence, bystanders: as the newest run left them.
+        decisions: on the ring and its members, from the oldest to the newest.
+        decision: the one on the ring as a whole that counts now, or None.
+        bound: whom decisions brought in or took out, and members whom one took out of another ring.
+        allowed: what several members share and is allowed, the most shared first.
+    """
 
     ring: RingRow
     members: tuple[MemberRow, ...]
     evidence: tuple[EvidenceRow, ...]
     bystanders: tuple[BystanderRow, ...]
     decisions: tuple[Decision, ...]
+    decision: Decision | None = None
+    bound: tuple[BoundRow, ...] = ()
+    allowed: tuple[AllowedRow, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -159,10 +205,31 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
         return _rings(con, unlisted=unlisted, limit=limit)
 
 
-def rings_in(con: duckdb.DuckDBPyConnection, case: Path) -> list[RingRow]:
-    """The listed rings by rank, from a case that is open already."""
+BOUND: Final = """
+SELECT b.ring_id, b.account_id, b.joined, b.decision, d.verdict, d."by", d.note
+FROM (SELECT * FROM bound UNION ALL SELECT m.ring_id, b.account_id, false, b.decision
+    FROM bound b JOIN members m USING (account_id) WHERE NOT b.joined) b JOIN decisions d USING (decision)
+WHERE b.ring_id IN (SELECT unnest($1::VARCHAR[])) ORDER BY ALL
+"""
+"""What `BoundRow` takes, of the rings whose ids are the parameter."""
+
+ALLOWED: Final = """
+SELECT m.ring_id, s.kind, s.value, max(s.label), count(*), max(a."by"), max(a.reason)
+FROM members m JOIN allowed_sightings s USING (account_id) JOIN allowances a USING (allowance)
+WHERE m.ring_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY m.ring_id, s.kind, s.value HAVING count(*) > 1
+ORDER BY m.ring_id, count(*) DESC, s.kind, s.value
+"""
+"""What `AllowedRow` takes, of the rings whose ids are the parameter."""
+
+MEMBERS: Final = """(SELECT m.*, b.decision FROM members m LEFT JOIN bound b
+    ON b.joined AND b.ring_id = m.ring_id AND b.account_id = m.account_id)"""
+"""What `MemberRow` takes."""
+
+
+def rings_in(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> list[RingRow]:
+    """The listed rings by rank, from a case that is open already, with their statuses at `now`."""
     newest_run(con, case)
-    return _rings(con)
+    return _rings(con, now=now)
 
 
 def listed(case: Path, names: Sequence[str] = ()) -> Listed:
@@ -225,10 +292,12 @@ def ring(case: Path, name: str) -> Ring:
 def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
     """`ring`, from a case that is open already: who reads more of it reads it at the same moment."""
     newest_run(con, case)
+    now = utc_now()
     found = _find(con, name)
     ring_id = found.ring_id
     members = con.execute(
-        "SELECT * FROM members WHERE ring_id = ? ORDER BY confidence DESC, bits DESC, account_id", [ring_id]
+        f"SELECT * FROM {MEMBERS} WHERE ring_id = ? ORDER BY confidence DESC, bits DESC, account_id",  # noqa: S608
+        [ring_id],
     ).fetchall()
     evidence = con.execute(
         "SELECT * FROM evidence WHERE ring_id = ? ORDER BY bits DESC, kind, value", [ring_id]
@@ -244,6 +313,9 @@ def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
         tuple(EvidenceRow(*row) for row in evidence),
         tuple(BystanderRow(*row) for row in near),
         tuple(decided),
+        decisions.standing(con, now).get((ring_id, None)),
+        tuple(BoundRow(*row) for row in con.execute(BOUND, [[ring_id]]).fetchall()),
+        tuple(AllowedRow(*row) for row in con.execute(ALLOWED, [[ring_id]]).fetchall()),
     )
 
 
@@ -308,8 +380,13 @@ def started(con: duckdb.DuckDBPyConnection) -> tuple[datetime, datetime]:
     return first, newest
 
 
-def _rings(con: duckdb.DuckDBPyConnection, *, unlisted: bool = False, limit: int | None = None) -> list[RingRow]:
-    rows = con.execute("SELECT * FROM rings WHERE listed OR ? ORDER BY rank LIMIT ?", [unlisted, _limit(limit)])
+def _rings(
+    con: duckdb.DuckDBPyConnection, *, unlisted: bool = False, limit: int | None = None, now: datetime | None = None
+) -> list[RingRow]:
+    rows = con.execute(
+        f"SELECT * FROM {decisions.rings_sql(now or utc_now())} WHERE listed OR ? ORDER BY rank LIMIT ?",  # noqa: S608
+        [unlisted, _limit(limit)],
+    )
     return [_ring_row(row) for row in rows.fetchall()]
 
 
@@ -319,7 +396,7 @@ _CHOSEN: Final = "CASE WHEN $ids IS NULL THEN r.listed ELSE r.ring_id IN (SELECT
 
 def _members(con: duckdb.DuckDBPyConnection, ids: list[str] | None = None) -> list[MemberRow]:
     rows = con.execute(
-        f"""SELECT t.* FROM members t JOIN rings r USING (ring_id) WHERE {_CHOSEN}
+        f"""SELECT t.* FROM {MEMBERS} t JOIN rings r USING (ring_id) WHERE {_CHOSEN}
         ORDER BY r.rank, list_position($tiers, t.tier), t.account_id""",  # noqa: S608
         {"ids": ids, "tiers": list(TIERS)},
     )
@@ -336,11 +413,11 @@ def _evidence(con: duckdb.DuckDBPyConnection, ids: list[str] | None = None) -> l
 
 
 def _find(con: duckdb.DuckDBPyConnection, name: str) -> RingRow:
-    rank = name.removeprefix("#")
+    rank, table = name.removeprefix("#"), decisions.rings_sql(utc_now())
     if rank.isascii() and rank.isdigit() and len(rank) < 10:
-        rows = con.execute("SELECT * FROM rings WHERE rank = ?", [int(rank)]).fetchall()
+        rows = con.execute(f"SELECT * FROM {table} WHERE rank = ?", [int(rank)]).fetchall()  # noqa: S608
     else:
-        rows = con.execute("SELECT * FROM rings WHERE starts_with(ring_id, ?) ORDER BY rank", [name]).fetchall()
+        rows = con.execute(f"SELECT * FROM {table} WHERE starts_with(ring_id, ?) ORDER BY rank", [name]).fetchall()  # noqa: S608
         rows = [row for row in rows if row[0] == name] or rows
     if not rows or not name:
         raise NotFoundError(f"There is no ring {name!r} in the newest run.", "See them: linkage rings --all")

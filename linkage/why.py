@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import networkx as nx
@@ -58,6 +59,14 @@ class Why:
     verdict: str
 
 
+_ALLOWED: Final = """
+SELECT kind, value, max(x.label), any_value(h.accounts), 0.0, 0.0, 'allowed by ' || coalesce(nullif(max(a."by"), ''), 'somebody') || ': ' || max(a.reason)
+FROM allowed_sightings x JOIN allowed_sightings y USING (kind, value) JOIN allowances a ON a.allowance = x.allowance
+    JOIN hubs h USING (kind, value)
+WHERE x.account_id = ? AND y.account_id = ? GROUP BY kind, value ORDER BY kind, value
+"""
+
+
 def why(case: Path, a: str, b: str) -> Why:
     """What ties accounts `a` and `b` in the newest run of the case.
 
@@ -68,6 +77,7 @@ def why(case: Path, a: str, b: str) -> Why:
     if a == b:
         raise UsageError("Name two different accounts.")
     with store.reading(case) as con:
+        allowed = [Tie(*row) for row in con.execute(_ALLOWED, [a, b]).fetchall()]
         population = float(newest_run(con, case).parameters["population"])
         for account in (a, b):
             must_exist(con, account)
@@ -81,7 +91,8 @@ def why(case: Path, a: str, b: str) -> Why:
         path = () if rows else _path(con, a, b, ring)
     prior = pair_prior(population)
     ties, bits = add_up([(str(k), str(v), label, int(n), float(w)) for k, v, label, n, w in rows])
-    return Why(a, b, ring, ties, round(bits, 4), round(prior, 4), path, _verdict(ties, bits - prior, path, ring))
+    verdict = _verdict(ties, bits - prior, path, ring) + (" What is allowed does not count." if allowed else "")
+    return Why(a, b, ring, (*ties, *allowed), round(bits, 4), round(prior, 4), path, verdict)
 
 
 def add_up(shared: list[tuple[str, str, str | None, int, float]]) -> tuple[tuple[Tie, ...], float]:

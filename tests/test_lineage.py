@@ -17,6 +17,7 @@ from linkage.commands import cli
 from linkage.detect import detect
 from linkage.errors import AlertError, ExitCode, NotFoundError
 from linkage.rings.lineage import GONE, OVERLAP, Earlier, Lineage, lineage
+from linkage.until import utc_now
 from tests.cases import add_rows, make_case
 from tests.test_detect import accounts, payments, rings
 
@@ -243,7 +244,7 @@ def test_days_of_one_case(tmp_path: Path) -> None:
     with store.scratch(case) as con:
         con.execute("CREATE TABLE ids AS SELECT 0::INTEGER AS account, 'x000' AS account_id")
         con.execute("CREATE TABLE shared AS SELECT 0::INTEGER AS identifier, 'payment' AS kind, 'c1' AS value")
-        past = record.history(con, case)
+        past = record.history(con, case, utc_now())
     assert past.run == 4
     assert dict(zip(past.rings.ids, past.rings.there.tolist(), strict=True)) == {x: True, y: False}
 

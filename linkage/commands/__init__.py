@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "detect": "Find rings of accounts by what they share.",
     "rings": "Show the rings, the first to look at first.",
     "review": "Show which ring is next and why, or decide on one.",
+    "allow": "Let an identifier link nobody, or list what is allowed.",
     "ring": "Show one ring: why and why not, members, evidence, bystanders.",
     "why": "Show what ties two accounts.",
     "changes": "Tell what became of the rings since an earlier run.",

@@ -1,5 +1,6 @@
 """Options that commands share, and how they speak: results on stdout, everything else on stderr."""
 
+import getpass
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,19 @@ def case_option(function: Function) -> Function:
         show_envvar=True,
         help="The case file.",
     )(function)
+
+
+def by_option(what: str) -> Callable[[Function], Function]:
+    """`--by NAME`: who it is that does `what`; without it the name that one is logged in as."""
+    return click.option("--by", metavar="NAME", help=f"{what}; without it the name that you are logged in as.")
+
+
+def user() -> str:
+    """The name that one is logged in as, or ""."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
 
 
 def output_options(*, lines: bool = False) -> Callable[[Function], Function]:

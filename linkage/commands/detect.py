@@ -137,6 +137,8 @@ def command(
                 **measured,
                 "unsure": report.unsure,
                 "recalibration": report.recalibration,
+                "bound": report.bound,
+                "allowed": report.allowed,
                 "run": report.run,
                 "seconds": report.seconds,
                 "timings": report.timings,
@@ -170,6 +172,14 @@ def _print(report: "DetectReport") -> None:
     significance(report.nulls, report.q_floor, report.by_chance)
     if report.recalibration:
         recalibration(asdict(report.recalibration))
+    if report.bound:
+        made = report.bound
+        note(
+            f"Decisions on members: {made['decisions']:,}; they brought {made['joined']:,} accounts into a ring, and took "
+            f"{made['left']:,} out of one"
+        )
+    if report.allowed:
+        note(f"Allowed, and so left out: {report.allowed:,} shared identifiers. See them: linkage allow")
     if report.unsure:
         note(f"Chance could make {report.unsure:,} more of a score of 0.5 or more: linkage rings --all")
     if report.listed:

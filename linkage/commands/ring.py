@@ -74,7 +74,7 @@ def command(
 
 
 def _print(why: "RingWhy", *, everything: bool) -> None:
-    from linkage.commands.ring_why import print_doubts, print_kinds, print_score, print_values
+    from linkage.commands.ring_why import print_decided, print_doubts, print_kinds, print_score, print_values
     from linkage.output import Page, day, q_value, score
     from linkage.summary import paragraph
 
@@ -84,10 +84,10 @@ def _print(why: "RingWhy", *, everything: bool) -> None:
     page.say(f"Ring {r.ring_id}: rank {r.rank}, score {score(r.score)}, q {q_value(r.q_value)}, {r.status}{below}")
     seen = f", seen {day(r.first_seen)} to {day(r.last_seen)}" if r.first_seen else ""
     page.say(f"{r.accounts:,} accounts, {r.exchanges:,} exchanges{seen}")
-    if found.decisions:
-        last = found.decisions[-1]
+    if found.decision:
+        last = found.decision
         tags = f" [{', '.join(last.tags)}]" if last.tags else ""
-        page.say(f"Decided: {last.verdict} by {last.by or 'somebody'}, {day(last.at)}{tags}. {last.note}".rstrip())
+        page.say(f"Decided: {last.words} by {last.by or 'somebody'}, {day(last.at)}{tags}. {last.note}".rstrip())
     page.say()
     # What the first sentence says stands above.
     page.say(paragraph(why.summary[1:]))
@@ -98,6 +98,7 @@ def _print(why: "RingWhy", *, everything: bool) -> None:
     page.say()
     page.say(f"Why: {r.why}")
     print_doubts(why, page)
+    print_decided(found, page)
     page.say()
     print_score(why, page)
     page.say()

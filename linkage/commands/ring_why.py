@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from linkage.ring_decided import decided
+
 if TYPE_CHECKING:
     from linkage.output import Page
-    from linkage.results import EvidenceRow
+    from linkage.results import EvidenceRow, Ring
     from linkage.ring_why import RingWhy
 
 
@@ -85,6 +87,12 @@ def print_doubts(why: "RingWhy", page: "Page") -> None:
     said = " ".join(part for part in (why.verdict, _strongest(why)) if part)
     if said:
         page.say(f"What would change the verdict: {said}")
+
+
+def print_decided(found: "Ring", page: "Page") -> None:
+    """Who is in or out by decision, and what would have counted if it were not allowed."""
+    for line in decided(found):
+        page.say(line)
 
 
 def _strongest(why: "RingWhy") -> str:

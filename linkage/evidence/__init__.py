@@ -9,7 +9,7 @@ from linkage.evidence.groups import GroupEvidence, group_evidence
 from linkage.evidence.hubs import HUB_DEGREE, Hub, hubs
 from linkage.evidence.likeness import SCEPTIC, Likeness, unlearnt
 from linkage.evidence.pairs import learn_likeness, pair_edges
-from linkage.evidence.weights import PARTNERS, Weighed, group_prior, pair_prior, saturate, weigh
+from linkage.evidence.weights import PARTNERS, Weighed, group_prior, identifier_bits, pair_prior, saturate, weigh
 
 __all__ = [
     "HUB_DEGREE",
@@ -22,6 +22,7 @@ __all__ = [
     "group_evidence",
     "group_prior",
     "hubs",
+    "identifier_bits",
     "learn_likeness",
     "pair_edges",
     "pair_prior",

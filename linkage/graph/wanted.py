@@ -7,9 +7,11 @@ from typing import Final, Literal
 import duckdb
 
 from linkage import networks, store
+from linkage.decisions import rings_sql
 from linkage.graph.layers import LABELS, LAYERS, NODES, OTHER_TYPE, RELATIONSHIPS, TYPES, Layer
 from linkage.identify import identify
 from linkage.model import kind_of
+from linkage.until import utc_now
 
 Scope = Literal["auto", "rings", "all"]
 SCOPES: Final[tuple[Scope, ...]] = ("auto", "rings", "all")
@@ -56,7 +58,7 @@ SELECT account_id, a.status, a.created_at, a.banned_at, a.email_label AS email, 
     a.org_verified, coalesce(x.exchanges, 0) AS exchanges, x.first_at AS first_seen, x.last_at AS last_seen
 FROM known LEFT JOIN kase.accounts a USING (account_id) LEFT JOIN active x USING (account_id);
 
-CREATE TABLE base_ring AS SELECT * FROM kase.rings WHERE listed;
+CREATE TABLE base_ring AS SELECT * FROM {rings} WHERE listed;
 CREATE TABLE base_member AS SELECT m.* FROM kase.members m JOIN base_ring USING (ring_id);
 CREATE TABLE base_evidence AS SELECT e.* FROM kase.evidence e JOIN base_ring USING (ring_id);
 CREATE TABLE base_bystander AS SELECT b.* FROM kase.bystanders b JOIN base_ring USING (ring_id);
@@ -205,7 +207,7 @@ def build(con: duckdb.DuckDBPyConnection, case: Path, scope: Scope = "auto") -> 
         identify(con, case)
     with store.attached(con, case):
         con.execute(_FROM_RUN if fresh else _FROM_TABLES)
-        con.execute(_BASE)
+        con.execute(_BASE.replace("{rings}", rings_sql(utc_now(), "kase.")))
         case_id = _meta(con, "case_id")
         run, command, decision = _newest(con)
     con.execute(_NO_TIES)

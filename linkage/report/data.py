@@ -17,10 +17,12 @@ from linkage.output import q_value
 from linkage.output import score as shown_score
 from linkage.report.picture import Value, picture
 from linkage.report.timeline import ROWS, Timeline, timeline
-from linkage.results import BystanderRow, EvidenceRow, MemberRow, Ring, RingRow
+from linkage.results import AllowedRow, BoundRow, BystanderRow, EvidenceRow, MemberRow, Ring, RingRow
+from linkage.ring_decided import decided
 from linkage.ring_why import PEOPLE, TIES, KindRow, RingWhy, StrongestRow, explained, slope_of
 from linkage.summary import People, paragraph
 from linkage.text import safe
+from linkage.until import utc_now
 
 MEMBERS: Final = 5_000
 """At most so many members of a ring stand in the page."""
@@ -68,7 +70,7 @@ _OF: Final = "ring_id IN (SELECT unnest(?::VARCHAR[]))"
 
 # The parameter of each is the list of the rings' ids; the first column is the ring.
 _TABLES: Final = {
-    "members": f"SELECT * FROM members WHERE {_OF} ORDER BY confidence DESC, bits DESC, account_id",
+    "members": f"SELECT * FROM {results.MEMBERS} WHERE {_OF} ORDER BY confidence DESC, bits DESC, account_id",
     "evidence": f"SELECT * FROM evidence WHERE {_OF} ORDER BY bits DESC, kind, value",
     "bystanders": f"SELECT * FROM bystanders WHERE {_OF} ORDER BY reason LIKE 'shares%', bits DESC, account_id",
     "kinds": f"SELECT * FROM ring_kinds WHERE {_OF} ORDER BY bits DESC, kind",
@@ -83,6 +85,8 @@ _TABLES: Final = {
     "accounts": f"""SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
         FROM members m JOIN accounts a USING (account_id) WHERE {_OF}""",
     "people": PEOPLE,
+    "bound": results.BOUND,
+    "allowed": results.ALLOWED,
 }
 
 _HOURS: Final = f"""
@@ -108,6 +112,8 @@ class _Read:
         self.touching = rows["touching"]
         self.people = _each(People, {ring: [row[1:] for row in people] for ring, people in rows["people"].items()})
         self.accounts = {ring: {row[1]: row[2:] for row in known} for ring, known in rows["accounts"].items()}
+        self.bound, self.allowed = _each(BoundRow, rows["bound"]), _each(AllowedRow, rows["allowed"])
+        self.standing = decisions.standing(con, utc_now())
         self.decisions = defaultdict(list)
         for decision in decisions.of_ring(con):
             self.decisions[decision.ring_id].append(decision)
@@ -119,7 +125,7 @@ class _Read:
         at = ring.ring_id
         found = Ring(
             ring, tuple(self.members[at]), tuple(self.evidence[at]), tuple(self.bystanders[at]),
-            tuple(self.decisions[at]),
+            tuple(self.decisions[at]), self.standing.get((at, None)), tuple(self.bound[at]), tuple(self.allowed[at]),
         )  # fmt: skip
         strongest, people = self.strongest[at], self.people[at]
         ties = [Held(*row[1:6]) for row in self.ties[at]]
@@ -242,6 +248,7 @@ def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
         "doubts": found.ring.doubts,
         "bridge": why.bridge.sentence if why.bridge else "",
         "verdict": why.verdict,
+        "decided": " ".join(decided(found)),
         "bits": found.ring.bits,
         "prior": why.prior,
         "by_kind": [
@@ -252,7 +259,7 @@ def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
         "evidence": _evidence(found, read.sharers.get(found.ring.ring_id, [])),
         "members": _members(found, known),
         "bystanders": [[b.account_id, b.bits, b.reason] for b in found.bystanders],
-        "decisions": [[d.verdict, d.by, _minute(d.at), list(d.tags), d.note] for d in found.decisions],
+        "decisions": [[d.words, d.by, _minute(d.at), list(d.tags), d.note] for d in found.decisions],
         "picture": _picture(found, read.ties[found.ring.ring_id], read.touching[found.ring.ring_id]),
         "timeline": _timeline(read.times[found.ring.ring_id], known),
     }  # fmt: skip

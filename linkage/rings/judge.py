@@ -36,6 +36,7 @@ class Judged:
         owners: ring_id, account: possible victims, who are no members.
         kinds, strongest: ring_id, and what `without` says of each kind and of the strongest value.
         lineage: ring_id, event, other, accounts, joined, left, banned, score (NaN for what ended), listed.
+        bound: ring_id, account, joined (False: it left), decision: whom decisions on members brought in or took out.
     """
 
     rings: Columns
@@ -45,6 +46,7 @@ class Judged:
     kinds: Columns
     strongest: Columns
     lineage: Columns
+    bound: Columns
 
 
 def judge(
@@ -84,6 +86,7 @@ def judge(
         kinds={"ring_id": ids[kinds.pop("group")], **kinds},
         strongest={"ring_id": ids[strongest.pop("group")], **strongest},
         lineage=_lineage(past, rings),
+        bound=_bound(assessed, ids),
     )
 
 
@@ -94,6 +97,19 @@ def _lineage(past: Lineage, rings: Columns) -> Columns:
     ended: dict[str, Any] = {"accounts": 0, "score": np.nan, "listed": False}
     return columns | {
         name: np.append(rings[name], np.array([nothing], rings[name].dtype))[group] for name, nothing in ended.items()
+    }
+
+
+def _bound(assessed: Assessed, ids: NDArray[np.object_]) -> Columns:
+    bound, labels = assessed.bound, assessed.candidates.labels
+    came = np.flatnonzero((bound.joined > 0) & (labels >= 0))
+    went = np.flatnonzero(bound.left_from >= 0)
+    group = np.concatenate((labels[came], bound.left_from[went]))
+    return {
+        "ring_id": ids[group] if len(ids) else ids,
+        "account": np.concatenate((came, went)).astype(np.int32),
+        "joined": np.arange(len(group)) < len(came),
+        "decision": np.concatenate((bound.joined[came], bound.left[went])),
     }
 
 

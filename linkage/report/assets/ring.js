@@ -98,7 +98,7 @@ function ring(detail) {
       `${detail.listed ? "" : ", below the line"}. ${counted(detail.accounts, "account", "accounts")}, ${counted(detail.exchanges, "exchange", "exchanges")}${seen}.`),
     html("p", { class: "summary" }, detail.summary),
     line("Doubts:", detail.doubts || "Nothing in the exports speaks for an innocent explanation."),
-    line("Weakest bridge:", detail.bridge), line("What would change the verdict:", detail.verdict),
+    line("Weakest bridge:", detail.bridge), line("What would change the verdict:", detail.verdict), line("By decision:", detail.decided),
     section("Decisions", decided(detail)), section("Who shares what", pictures(detail)), section("When they acted", timeline(detail)),
     section("What ties them", kinds(detail)), section("Why this score", score(detail)), section("Values", values(detail)),
     section("Members", members(detail)), section("Bystanders", bystanders(detail)));

@@ -1,0 +1,34 @@
+"""JSON Lines beside the case: a second copy of what cannot be made again."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from linkage.errors import translate
+
+
+def append(path: Path, lines: Sequence[bytes]) -> None:
+    """Append what the file at `path` lacks of `lines`: after a crash between commit and append that is more than one.
+
+    Args:
+        path: made if it is not there, for its owner alone.
+        lines: all lines there are, each with its line end; those that the file has come first.
+
+    Raises:
+        MachineError: the file cannot be read or written.
+    """
+    try:
+        kept = path.read_bytes() if path.exists() else b""
+        # A line that was cut off by a crash is written again.
+        kept = kept[: kept.rfind(b"\n") + 1]
+        missing = lines[kept.count(b"\n") :]
+        if not missing:
+            return
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            file.truncate(len(kept))
+            file.seek(len(kept))
+            file.write(b"".join(missing))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise translate(exc, f"writing {path}") from None
