@@ -170,10 +170,8 @@ def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[
         f"SELECT {_COLUMNS} FROM decisions WHERE $1 IS NULL OR ring_id = $1 ORDER BY {TIME}",  # noqa: S608 (our own names)
         [ring_id],
     ).fetchall()
-    return [
-        Decision(*row[:3], tuple(row[3]), *row[4:9], members=tuple(members), until=until)
-        for *row, members, until in rows
-    ]
+    # The columns stand in the order of the fields; DuckDB gives lists.
+    return [Decision(*(tuple(value) if isinstance(value, list) else value for value in row)) for row in rows]
 
 
 def standing(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[tuple[str, str | None], Decision]:

@@ -60,7 +60,8 @@ class Why:
 
 
 _ALLOWED: Final = """
-SELECT kind, value, max(x.label), any_value(h.accounts), 0.0, 0.0, 'allowed by ' || coalesce(nullif(max(a."by"), ''), 'somebody') || ': ' || max(a.reason)
+SELECT kind, value, max(x.label), any_value(h.accounts), 0.0, 0.0,
+    'allowed by ' || coalesce(nullif(max(a."by"), ''), 'somebody') || ': ' || max(a.reason)
 FROM allowed_sightings x JOIN allowed_sightings y USING (kind, value) JOIN allowances a ON a.allowance = x.allowance
     JOIN hubs h USING (kind, value)
 WHERE x.account_id = ? AND y.account_id = ? GROUP BY kind, value ORDER BY kind, value

@@ -175,8 +175,8 @@ def _print(report: "DetectReport") -> None:
     if report.bound:
         made = report.bound
         note(
-            f"Decisions on members: {made['decisions']:,}; they brought {made['joined']:,} accounts into a ring, and took "
-            f"{made['left']:,} out of one"
+            f"Decisions that bind: {made['decisions']:,}. They brought {made['joined']:,} accounts into a ring, took "
+            f"{made['left']:,} out of one."
         )
     if report.allowed:
         note(f"Allowed, and so left out: {report.allowed:,} shared identifiers. See them: linkage allow")
