@@ -170,8 +170,9 @@ def of_ring(con: duckdb.DuckDBPyConnection, ring_id: str | None = None) -> list[
         f"SELECT {_COLUMNS} FROM decisions WHERE $1 IS NULL OR ring_id = $1 ORDER BY {TIME}",  # noqa: S608 (our own names)
         [ring_id],
     ).fetchall()
-    # The columns stand in the order of the fields; DuckDB gives lists.
-    return [Decision(*(tuple(value) if isinstance(value, list) else value for value in row)) for row in rows]
+    # The columns stand in the order of the fields.
+    plain: list[list[Any]] = [[tuple(value) if isinstance(value, list) else value for value in row] for row in rows]
+    return [Decision(*row) for row in plain]
 
 
 def standing(con: duckdb.DuckDBPyConnection, now: datetime) -> dict[tuple[str, str | None], Decision]:

@@ -189,8 +189,9 @@ def attached(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = Tr
 
 def meta(con: duckdb.DuckDBPyConnection, key: str, default: str = "") -> str:
     """The value of `key` in the case's `meta` table."""
-    row = con.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchone()
-    return str(row[0]) if row else default
+    # All are fetched: no function can be made on a connection while a result is open.
+    rows = con.execute("SELECT value FROM meta WHERE key = ?", [key]).fetchall()
+    return str(rows[0][0]) if rows else default
 
 
 def set_meta(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
