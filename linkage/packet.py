@@ -1,7 +1,8 @@
 """An evidence packet: what is said of a ring, the rows and files that each sentence rests on, and hashes of it all.
 
 A packet is a folder that can be handed to somebody who was not there. It is a function of the case alone, without
-clock or chance: made again from the same case it is the same to the byte, so `check` finds whatever changed since.
+chance: made again from the same case it is the same to the byte, so `check` finds whatever changed since. The clock
+says only which decisions are over by then, in decisions.json.
 
     summary.md       the paragraph, sentence by sentence, with what each rests on
     rows.csv         the rows of the exports behind them: file, its SHA-256, line; `sentences` says of which
@@ -134,7 +135,10 @@ def _packet(case: Path, name: str, limit: int) -> dict[str, bytes]:
         run = newest_run(con, case)
         inputs = con.execute('SELECT name, "table", sha256, bytes, rows FROM files ORDER BY file').fetchall()
     body = asdict(why)
-    decisions = {"status": body["found"]["ring"].pop("status"), "decisions": body["found"].pop("decisions")}
+    decisions = {
+        "status": body["found"]["ring"].pop("status"),
+        **{name: body["found"].pop(name) for name in ("decision", "decisions")},
+    }
     made = {
         "summary.md": _summary(why, run),
         "rows.csv": _rows(why.summary, rows),

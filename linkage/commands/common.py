@@ -151,6 +151,17 @@ def recalibration(known: Mapping[str, Any]) -> None:
         )
 
 
+def decided(bound: Mapping[str, int] | None, allowed: int | None) -> None:
+    """Say what people's decisions changed about who is in which ring; see `linkage.detect.DetectReport`."""
+    if bound:
+        note(
+            f"Decisions that bind: {bound['decisions']:,}. They brought {bound['joined']:,} accounts into a ring, and "
+            f"took {bound['left']:,} out of one."
+        )
+    if allowed:
+        note(f"Allowed, and so left out: {allowed:,} shared identifiers. See them: linkage allow")
+
+
 def fail(line: str) -> None:
     """Say what went wrong, even under `--quiet`."""
     click.echo(safe(line), err=True)

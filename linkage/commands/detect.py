@@ -8,6 +8,7 @@ import click
 
 from linkage.commands.common import (
     case_option,
+    decided,
     detail,
     note,
     output_options,
@@ -172,14 +173,7 @@ def _print(report: "DetectReport") -> None:
     significance(report.nulls, report.q_floor, report.by_chance)
     if report.recalibration:
         recalibration(asdict(report.recalibration))
-    if report.bound:
-        made = report.bound
-        note(
-            f"Decisions that bind: {made['decisions']:,}. They brought {made['joined']:,} accounts into a ring, took "
-            f"{made['left']:,} out of one."
-        )
-    if report.allowed:
-        note(f"Allowed, and so left out: {report.allowed:,} shared identifiers. See them: linkage allow")
+    decided(report.bound, report.allowed)
     if report.unsure:
         note(f"Chance could make {report.unsure:,} more of a score of 0.5 or more: linkage rings --all")
     if report.listed:

@@ -6,6 +6,7 @@ import click
 
 from linkage.commands.common import (
     case_option,
+    decided,
     limit_option,
     note,
     output_options,
@@ -66,6 +67,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
                 significance(known["nulls"], known["q_floor"], known["by_chance"])
             if known.get("recalibration"):
                 recalibration(known["recalibration"])
+            decided(known.get("bound"), known.get("allowed"))
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")

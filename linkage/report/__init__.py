@@ -23,7 +23,7 @@ class Report:
 def report(case: Path, path: Path, rings: Sequence[str] = (), *, force: bool = False) -> Report:
     """Write a page on rings of the newest run to `path`: whole or not at all, for its owner alone to read (mode 0600).
 
-    The same run and decisions give the same bytes.
+    The same run and decisions that count give the same bytes.
 
     Args:
         case: the case file.
