@@ -10,7 +10,8 @@ import duckdb
 from linkage import allowances, networks, store
 from linkage.allowances import Allowance
 from linkage.errors import InputError, NotFoundError, UsageError
-from linkage.ingest.normalise import stored_value
+from linkage.ingest.normalise import is_card_number, stored_value
+from linkage.journal import must_be_text
 from linkage.model import TABLES
 from linkage.secret import load_or_make_key
 from linkage.template_names import PROMPTED, resolve
@@ -45,7 +46,7 @@ def allow(
 
     Raises:
         UsageError: no reason, a kind that cannot be allowed, or an end that is none.
-        InputError: the text is no value of that kind.
+        InputError: the text is no value of that kind, or a full card number, or no text.
         NotFoundError: the case has never seen it.
         LinkageError: as `store.writing`.
     """
@@ -85,7 +86,12 @@ def allowed(case: Path, *, everything: bool = False, now: datetime | None = None
 
 def _identifier(case: Path, kind: str, typed: str) -> tuple[str, str, bool]:
     """Kind and value as the case keeps them, and whether it has ever seen that."""
+    must_be_text(kind, typed)
     kind = kind.strip().lower()
+    if not kind:
+        raise UsageError("It takes a kind.", "Such as ip or payment: linkage allow KIND VALUE --reason TEXT")
+    if kind not in ("device", "phone") and is_card_number(typed):
+        raise InputError("That is a full card number.", "Name the payment by the reference that the exports have.")
     if kind in _FOUND:
         raise UsageError(
             f"A {kind} is what accounts did together, and has no value that comes again.",

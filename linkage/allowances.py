@@ -53,8 +53,10 @@ def record(case: Path, one: Allowance) -> Allowance | None:
     """Append to the case; None where the last one on that identifier says the same.
 
     Raises:
+        InputError: reason or name are no text.
         LinkageError: as `store.writing`.
     """
+    journal.must_be_text(one.reason, one.by)
     with store.writing(case) as con:
         known = [row for row in of_case(con) if (row.kind, row.value) == (one.kind, one.value)]
         number, run = con.execute(

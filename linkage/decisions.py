@@ -98,7 +98,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
     """Append decisions to the case; returns those that say anything new.
 
     Raises:
-        InputError: an unknown verdict.
+        InputError: an unknown verdict, or what is no text.
         LinkageError: as `store.writing`.
     """
     added: list[Decision] = []
@@ -107,6 +107,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
         known_verdicts = MEMBER_VERDICTS if decision.members else tuple(VERDICTS)
         if decision.verdict not in known_verdicts:
             raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(known_verdicts)}.")
+        journal.must_be_text(decision.note, decision.by, *decision.tags, *decision.members)
     with store.writing(case) as con:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"

@@ -4,7 +4,18 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from linkage.errors import translate
+from linkage.errors import InputError, translate
+
+
+def must_be_text(*texts: str) -> None:
+    """Refuse what a person typed if it is no Unicode text: a terminal may hand on any bytes.
+
+    Raises:
+        InputError: one cannot be written as UTF-8.
+    """
+    for text in texts:
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            raise InputError(f"{text!r} is no UTF-8 text.", "Type it again, or check the terminal's encoding.")
 
 
 def append(path: Path, lines: Sequence[bytes]) -> None:

@@ -127,6 +127,8 @@ def test_wrong_decisions_are_refused_and_add_nothing(case: Path) -> None:
     for end in ("2020-01-01", "never", "0d", "9" * 30 + "d"):
         with pytest.raises(UsageError):
             decide(case, first, "dismiss", until=end)
+    with pytest.raises(InputError, match="no UTF-8 text"):
+        decide(case, first, "dismiss", note="\udcff")
     with pytest.raises(InputError, match="no verdict"):
         decide(case, first, "maybe", members=["x001"])
     assert decisions.history(case) == []
@@ -199,9 +201,14 @@ def test_values_are_brought_to_one_spelling_and_unseen_ones_are_refused(tmp_path
         ("ip_net", "8.8.4.1/24", InputError),
         ("ip", "no address", InputError),
         ("burst", "x", UsageError),
+        ("", "x", UsageError),
+        ("payment", "4111 1111 1111 1111", InputError),
+        ("payment", "\udcff", InputError),
     ):
         with pytest.raises(error):
             allow(case, kind, typed, reason="r")
+    with pytest.raises(InputError, match="no UTF-8 text"):
+        allow(case, "ip", "8.8.4.3", reason="\udcff")
     with pytest.raises(UsageError, match="reason"):
         allow(case, "ip", "8.8.4.3", reason=" ")
     assert allow(case, "ip", "9.9.9.9", reason="r", unseen=True) is not None
