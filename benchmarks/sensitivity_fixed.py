@@ -227,6 +227,7 @@ FIXED: dict[str, Room] = {
             "MOST_NULLS": ("null models", COST, "So many at most, where `LISTED_Q` does not need more"),
             "AFFORDED_TIES": ("sightings", COST),
             "TIES_AT_ONCE": ("sightings", "memory"),
+            "STANDS": ("of accounts and sightings", COST),
         },
     ),
     "linkage.significance.rewire": Room(_NO_NULLS, {"MIX": ("swaps", JUDGED), "TRIES": ("tries", COST)}),
