@@ -132,6 +132,7 @@ FIXED: dict[str, Room] = {
             "LONG": ("tokens", CHECKED),
             "OPENING": ("of the tokens", CHECKED, "The opening ends at the last break before this part of the tokens"),
             "ENDING": ("of the tokens", CHECKED, "The ending begins at the first break after this part"),
+            "WORD_BITS": ("bits", "layout"),
             "SHORTEST_WORD": ("bytes", JUDGED),
             "HTTP": ("", "none: text", "How an address begins"),
             "WWW": ("", "none: text", "How an address begins"),
