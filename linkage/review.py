@@ -68,7 +68,8 @@ def queue(case: Path) -> list[Due]:
         decision = latest.get(ring.ring_id)
         joined, left, banned = since.get(ring.ring_id, (0, 0, 0))
         if decision is None or decision.verdict == "open":
-            due.append((1, Due(ring, f"the surest of {undecided:,} rings that nobody decided on", decision)))
+            several = f"the surest of {undecided:,} rings that nobody decided on"
+            due.append((1, Due(ring, several if undecided > 1 else "the last that nobody decided on", decision)))
             undecided -= 1
         elif decision.verdict == "confirm" and joined:
             due.append((0, Due(ring, f"{joined:,} accounts joined since it was confirmed", decision)))

@@ -38,6 +38,9 @@ def command(
       linkage review RING               what was decided on a ring: who, when, on which run
       linkage review RING confirm       decide: confirm, dismiss, watch, or open (takes it back)
 
+    \b
+      linkage review 1 confirm --note "three cards, one template"
+
     RING is an id, the start of one, or a rank. Nothing is overwritten: decisions are appended, and the latest counts,
     whether it was made here or in Neo4j. Later runs remember it, and a ring comes back into the queue when it changed.
     """
@@ -61,7 +64,7 @@ def command(
             note("The last decision says the same; nothing was added.")
         else:
             tell(_said(made))
-            note("Next: linkage review")
+            note(f"Evidence to hand on: linkage ring {shlex.quote(made.ring_id)} --packet DIR    Next: linkage review")
 
 
 def _queue(case: Path, *, whole: bool, limit: int | None, as_json: bool) -> None:
@@ -71,7 +74,7 @@ def _queue(case: Path, *, whole: bool, limit: int | None, as_json: bool) -> None
     if as_json:
         print_json("review", due[:limit] if whole else due[:1])
     elif not due:
-        note("No ring waits for a decision.")
+        note("No ring waits for a decision. All of them: linkage rings")
     elif whole:
         from linkage.output import Page, score
 
