@@ -27,8 +27,9 @@ INSERT INTO runs VALUES (1, TIMESTAMP '2026-01-01', 1, '{{}}', '{{}}', '{{}}', '
 INSERT INTO account_rows (command, account_id, created_at, status, country, plan)
     SELECT 1, 'acct_' || lpad(to_hex(i), 8, '0'), TIMESTAMP '2025-01-01' + to_seconds(i), 'active', 'DE', 'pro'
     FROM range({accounts}) t(i);
-INSERT INTO shared SELECT ['payment', 'ip', 'device', 'prompt'][i % 4 + 1], sha256(i::VARCHAR)[:24], NULL, 5,
-    5 + i % 100 / 10 FROM range({identifiers}) t(i);
+INSERT INTO shared (kind, value, label, accounts, bits)
+    SELECT ['payment', 'ip', 'device', 'prompt'][i % 4 + 1], sha256(i::VARCHAR)[:24], NULL, 5, 5 + i % 100 / 10
+    FROM range({identifiers}) t(i);
 INSERT INTO sightings SELECT DISTINCT ON (account_id, kind, value)
     'acct_' || lpad(to_hex(hash(i) % {accounts}), 8, '0') AS account_id,
     ['payment', 'ip', 'device', 'prompt'][i % {identifiers} % 4 + 1] AS kind,
