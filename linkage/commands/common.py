@@ -75,6 +75,7 @@ def limit_option(default: int | None, what: str) -> Callable[[Function], Functio
     return click.option(
         "--limit",
         type=click.IntRange(min=1),
+        metavar="N",
         default=default,
         show_default=default is not None,
         help=f"At most so many {what}.",

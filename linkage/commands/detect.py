@@ -52,7 +52,12 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
 )
 @database_option
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same input and seed, same bytes."
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Same input and seed, same bytes.",
 )
 @click.option(
     "--resolution",
@@ -61,10 +66,13 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
     show_default=True,
     help="Bits that a pair must share beyond the prior. More gives smaller, tighter groups.",
 )
-@click.option("--min-accounts", type=click.IntRange(min=2), default=3, show_default=True, help="The smallest ring.")
+@click.option(
+    "--min-accounts", type=click.IntRange(min=2), metavar="N", default=3, show_default=True, help="The smallest ring."
+)
 @click.option(
     "--hub-degree",
     type=click.IntRange(min=2),
+    metavar="N",
     default=100,
     show_default=True,
     help="Identifiers shared by more accounts are damped: linkage hubs.",
@@ -163,7 +171,8 @@ def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
 
 def _print(report: "DetectReport") -> None:
     tell(
-        f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
+        f"{report.listed:,} ring{'' if report.listed == 1 else 's'} with {report.members:,} of {report.accounts:,} "
+        "accounts; "
         f"{report.explained:,} linked {'group is' if report.explained == 1 else 'groups are'} explained as innocent, "
         f"{report.rings - report.listed - report.explained:,} are below the line"
     )
