@@ -30,7 +30,7 @@ class Route:
 
     Attributes:
         how: `bolt` or `offline`.
-        why: in a sentence without its end.
+        why: in a sentence without its end; nothing where there was no choice, with a server of others.
         database: the database that is imported into.
     """
 
@@ -61,7 +61,7 @@ def choose(case: Path, where: Target, *, scope: Scope = "auto", how: How = "auto
                 f"{where.uri} is not the local server, which alone is stopped and imported into.",
                 "Write files for the one who looks after it: linkage neo4j publish --offline DIR",
             )
-        return Route("bolt", "it is no server of ours to stop")
+        return Route("bolt", "")
     database = _pristine(where)
     if not database:
         if how == "offline":

@@ -55,7 +55,8 @@ def command(
 
     where = required(database)
     chosen = route.choose(case, where, scope=scope, how=how)  # type: ignore[arg-type]
-    note(f"{'Would go' if dry_run else 'Goes'} {_WAYS[chosen.how]}: {chosen.why}.")
+    if chosen.why:
+        note(f"{'Would go' if dry_run else 'Goes'} {_WAYS[chosen.how]}: {chosen.why}.")
     imported = chosen.how == "offline" and not dry_run
     if imported:
         with server_progress() as told:
