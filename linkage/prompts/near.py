@@ -37,7 +37,7 @@ The estimate errs: pairs at .18 pass in about one of five cases, at .11 in one o
 a preamble as large as that, such ties can chain them into one cluster.
 """
 
-BUCKET: Final = 128
+BUCKET: Final = 4096
 """Up to so many distinct sketches of one key all pairs are compared. Raising it finds more ties of sketches that are
 similar to few of their bucket, and costs up to BUCKET / 2 comparisons a sketch where none are similar."""
 
@@ -318,7 +318,8 @@ def _compare(bucket, values, start, place, settled, parent):  # type: ignore[no-
         back = 0 if size <= BUCKET else max(0, x - NEIGHBOURS)
         # Neighbours from the nearest: they are the likeliest to be similar.
         for y in range(streak - 1, back - 1, -1):
-            compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
+            if root[y] != root[x]:
+                compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
     if size > BUCKET:
         for x in range(size):
             if root[x] != sampled:
