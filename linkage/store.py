@@ -6,6 +6,7 @@ for `WAIT_SECONDS` and then names the holder.
 
 import glob
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -36,6 +37,10 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     wanted = threads()
     if wanted:
         config["threads"] = wanted
+    most = memory()
+    if most:
+        # The rest is for columns outside the database.
+        config["memory_limit"] = f"{most // 2_000_000}MB"
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
     # Ingest writes row groups of uneven length; a checkpoint would join them, and write the whole case a second time.
@@ -58,6 +63,28 @@ def threads() -> int | None:
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= 1024):
         raise UsageError(f"LINKAGE_THREADS is {wanted!r}, which is no number of threads.", "Set it to 1 or more.")
     return int(wanted)
+
+
+_UNITS: Final = {"MB": 10**6, "GB": 10**9, "M": 10**6, "G": 10**9, "MIB": 2**20, "GIB": 2**30}
+LEAST_MEMORY: Final = 10**9
+
+
+def memory() -> int | None:
+    """How many bytes a command may take, by `LINKAGE_MEMORY` (`4GB`, `800MB`); None if it is not set.
+
+    Raises:
+        UsageError: it is no amount of memory, or less than a command needs.
+    """
+    wanted = os.environ.get("LINKAGE_MEMORY")
+    if not wanted:
+        return None
+    parts = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([GM]i?B?)", wanted.strip(), re.IGNORECASE | re.ASCII)
+    if not parts:
+        raise UsageError(f"{wanted!r} is no amount of memory.", "Say --memory 4GB, or LINKAGE_MEMORY=4GB.")
+    found = int(float(parts[1]) * _UNITS[parts[2].upper()])
+    if found < LEAST_MEMORY:
+        raise UsageError(f"{wanted} of memory is too little.", "Give it 1GB or more.")
+    return found
 
 
 def interrupt() -> None:

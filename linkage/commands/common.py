@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
@@ -22,6 +23,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PATH: Final = click.Path(path_type=Path, readable=False)
 """Of a path nothing is checked here: click would call one that may not be read a wrong option, exit code 2."""
 
+MEMORY: Final = "LINKAGE_MEMORY"
+
 _VOLUME: Final = "linkage.volume"
 
 
@@ -35,6 +38,26 @@ def case_option(function: Function) -> Function:
         show_default="./linkage.duckdb",
         show_envvar=True,
         help="The case file.",
+    )(function)
+
+
+def memory_option(function: Function) -> Function:
+    """`--memory SIZE`, for the process and those that it starts: the environment variable `LINKAGE_MEMORY`."""
+
+    def bound(ctx: click.Context, _: click.Parameter, given: str | None) -> None:
+        if given is None:
+            return
+        before = os.environ.get(MEMORY)
+        os.environ[MEMORY] = given
+        ctx.call_on_close(lambda: os.environ.pop(MEMORY) if before is None else os.environ.update({MEMORY: before}))
+
+    return click.option(
+        "--memory",
+        metavar="SIZE",
+        expose_value=False,
+        callback=bound,
+        help="About how much memory it may take, such as 4GB; what does not fit waits on disk beside the case.  "
+        "[env var: LINKAGE_MEMORY; default: (most of the machine's)]",
     )(function)
 
 

@@ -10,6 +10,7 @@ from linkage.commands.common import (
     case_option,
     decided,
     detail,
+    memory_option,
     note,
     output_options,
     print_json,
@@ -91,6 +92,7 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
     is_flag=True,
     help="Recalibrate the scores of this run by the rings that people confirmed and dismissed, if there are 5 of each.",
 )
+@memory_option
 @no_publish_option
 @output_options()
 def command(

@@ -14,6 +14,7 @@ from linkage.commands.common import (
     detail,
     fail,
     live,
+    memory_option,
     note,
     output_options,
     print_json,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="Keep the fixed words of prompt templates readable: words that 5 accounts or more use, and no others.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and check everything, write nothing.")
+@memory_option
 @no_publish_option
 @output_options()
 def command(
