@@ -58,6 +58,14 @@ MAY_NOT_KNOW = {
         "linkage.rings",
         "linkage.detect",
     ),
+    "linkage.context": (
+        "linkage.ingest",
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.graph",
+    ),
     "linkage.prompt_sightings": (
         "linkage.ingest",
         "linkage.identify",

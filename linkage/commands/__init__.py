@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "impact": "Show what a block would hit, and what to block.",
     "template": "Show who sends a template of prompts, how often and when.",
     "templates": "List the templates that accounts share or one follows.",
+    "context": "Say whose network an address is of, from lists that you have.",
     "hubs": "Show the identifiers that were damped, and why.",
     "runs": "Show the runs of detect with their parameters.",
     "neo4j": "Mirror the case into Neo4j, and look after a local server.",
