@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from linkage import results, store
 from linkage.context.chances import Chance
 from linkage.context.files import MAPPED, Content, Range, flatten, read
+from linkage.context.guess import guesses
 from linkage.context.model import ENOUGH, TYPES, Place
 from linkage.context.places import built_in, places
 from linkage.context.shown import known
@@ -398,6 +399,9 @@ def test_what_is_known_stands_beside_the_evidence(
     assert lines == ["192.0.2.9", "192.0.2.0/24", "mailinator.com", "9.9.9.9"]
     assert "disposable-mail domain" in out
     assert out.splitlines()[-1].endswith("nothing")
+    assert "like a home" in linkage("context", "show", "203.0.113.5", "--case", case)[1]
+    (row,) = json.loads(linkage("context", "show", "192.0.2.7", "--case", case, "--json")[1])["rows"]
+    assert (row["place"]["type"], row["guess"]["accounts"], row["guess"]["share"]) == ("vpn", 6, 1.0)
     code, out, _ = linkage("context", "show", "--case", case)
     assert ("a judgement" in out, "vpn.txt" in out) == (True, True)
     document = json.loads(linkage("context", "show", "--case", case, "--json")[1])
@@ -406,6 +410,23 @@ def test_what_is_known_stands_beside_the_evidence(
     assert linkage("context", "remove", "vpn", "--case", case)[0] == ExitCode.NOT_FOUND
     assert linkage("context", "add", "satellite", vpn, "--case", case)[0] == ExitCode.USAGE
     assert "Add one" in linkage("context", "show", "--case", make_case(tmp_path / "n.duckdb"))[2]
+
+
+def test_a_guess_tells_who_lives_there_from_who_passes_through(tmp_path: Path) -> None:
+    holders = {f"192.0.2.{n}": [f"v{m}" for m in range(20)] for n in range(6)}
+    holders |= {"192.0.3.1": [f"h{n}" for n in range(4)], "192.0.3.2": [f"o{n}" for n in range(30)], "192.0.3.3": ["x"]}
+    holders |= {f"192.0.4.{n}": [f"c{n}"] for n in range(2)} | {f"192.0.5.{n}": [f"c{n}"] for n in range(2)}
+    case = make_case(tmp_path / "c.duckdb", logins=logins(holders | {"192.0.6.1": ["c0", "c1"]}))
+    asked = {
+        "192.0.2.1": "like one exit of many: a VPN, a carrier or a pool of proxies",
+        "192.0.3.1": "like a home or a small office",
+        "192.0.3.2": "like an office, a campus or a server",
+        "192.0.3.3": "one account's alone",
+        "192.0.6.1": "like a place that people pass through",
+    }
+    with store.reading(case) as con:
+        found = guesses(con, [*asked, "192.0.9.9"])
+    assert {value: guess.words for value, guess in found.items()} == asked
 
 
 def test_nothing_is_kept_of_countries(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from linkage import networks, store
 from linkage.context.chances import Chance
+from linkage.context.guess import Guess, guesses
 from linkage.context.model import Place
 from linkage.context.places import places
 from linkage.context.tables import Kept, kept_in
@@ -23,12 +24,14 @@ def known(case: Path) -> tuple[list[Kept], list[Chance]]:
     return tables, [Chance(**one) for one in types]
 
 
-def of_values(case: Path, typed: Sequence[str]) -> list[tuple[str, Place | None]]:
-    """What is known of each address, network or mail domain that was typed, in its canonical form."""
+def of_values(case: Path, typed: Sequence[str]) -> list[tuple[str, Place | None, Guess | None]]:
+    """What the lists say of each address, network or mail domain that was typed, in its canonical form, and what the
+    case lets guess of an address."""
     asked = [_canonical(text) for text in typed]
     with store.reading(case) as con:
         found = places(con, asked)
-    return [(value, found.get((kind, value))) for kind, value in asked]
+        guessed = guesses(con, [value for kind, value in asked if kind == "ip"])
+    return [(value, found.get((kind, value)), guessed.get(value)) for kind, value in asked]
 
 
 def _canonical(text: str) -> tuple[str, str]:

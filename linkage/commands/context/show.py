@@ -1,10 +1,14 @@
 """`linkage context show`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from linkage.commands.common import case_option, note, output_options, print_json
+
+if TYPE_CHECKING:
+    from linkage.context.guess import Guess
 
 
 @click.command(name="show")
@@ -13,6 +17,9 @@ from linkage.commands.common import case_option, note, output_options, print_jso
 @output_options()
 def command(values: tuple[str, ...], case: Path, as_json: bool) -> None:
     """Show the lists, or what they say of an address or domain.
+
+    Of an address that the case has seen it also says what it looks like by how its accounts live, which counts for
+    nothing.
 
     \b
       linkage context show                   the lists, and what the newest run made of each type
@@ -23,13 +30,16 @@ def command(values: tuple[str, ...], case: Path, as_json: bool) -> None:
     if values:
         found = of_values(case, values)
         if as_json:
-            rows = [{"value": value, **({} if place is None else vars(place))} for value, place in found]
-            print_json("context-values", rows)
+            print_json("context-values", [{"value": v, "place": place, "guess": guess} for v, place, guess in found])
             return
         from linkage.output import Page
 
-        headings = [("value", "left"), ("what is known", "left")]
-        Page().table(headings, [(value, place.words if place else "nothing") for value, place in found])
+        columns = [("value", "left"), ("the lists say", "left"), ("accounts", "right"), ("by the case", "prose")]
+        said = [
+            (value, place.words if place else "nothing", f"{guess.accounts:,}" if guess else "", _by_the_case(guess))
+            for value, place, guess in found
+        ]
+        Page().table(columns, said)
         return
     tables, types = known(case)
     if as_json:
@@ -60,6 +70,12 @@ def command(values: tuple[str, ...], case: Path, as_json: bool) -> None:
         )
     else:
         note("No run has used them yet: linkage detect")
+
+
+def _by_the_case(guess: "Guess | None") -> str:
+    if guess is None:
+        return ""
+    return f"{guess.words} (half of its accounts make {guess.share:.0%} or more of their traffic there)"
 
 
 def _who(*, estimated: bool) -> str:
