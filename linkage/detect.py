@@ -208,7 +208,9 @@ def detect(
                 "hub_degree": hub_degree,
             }
             context = used(con)
-            question = json.dumps([__version__, options, versions, asdict(assessed.line), *filter(None, [context])])
+            # Chances move a little with every increment, as accounts do, which is no other question.
+            lists = [context.tables, context.stated] if context else []
+            question = json.dumps([__version__, options, versions, asdict(assessed.line), *lists])
             strength, score = assessed.strength, assessed.scores.score
             kept = standing(past.nulls, question, sightings) if nulls is None else []
             first = how_many(int((score >= LISTED_SCORE).sum()), sightings.ties) if nulls is None else nulls
@@ -260,7 +262,7 @@ def detect(
                 "allowed": report.allowed or None,
             }
             if context:
-                parameters["context"] = context
+                parameters["context"] = asdict(context)
             record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
 

@@ -385,6 +385,7 @@ def test_what_is_known_stands_beside_the_evidence(
     flat = " ".join(out.split())
     assert "192.0.2.7 (VPN, AS 64500 Ex<b>ample long" in flat
     assert "192.0.2.7, an address of a VPN, AS 64500 Ex<b>ample long" in flat
+    assert "192.0.2.7 (VPN, AS 64500" in linkage("why", "r0", "r1", "--case", case)[1]
     document = json.loads(linkage("ring", row.ring_id, "--case", case, "--json")[1])
     (place,) = [place for place in document["places"] if place["kind"] == "ip"]
     assert (place["value"], place["asn"], place["type"]) == ("192.0.2.7", 64500, "vpn")

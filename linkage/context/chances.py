@@ -17,7 +17,7 @@ and the type changes nothing. With fewer accounts the judgement in `model.TYPES`
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import duckdb
 
@@ -102,11 +102,24 @@ def add_chances(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def used(con: duckdb.DuckDBPyConnection) -> dict[str, Any] | None:
-    """What the run keeps of what `add_chances` found: the tables (source, sha256) and the types; None without any."""
+@dataclass(frozen=True)
+class Used:
+    """What a run used: the tables (sha256 by source), and the chances of the types."""
+
+    tables: dict[str, str]
+    types: tuple[Chance, ...]
+
+    @property
+    def stated(self) -> list[tuple[str, str]]:
+        """Kind and type where a judgement says the chance."""
+        return [(one.kind, one.type) for one in self.types if not one.estimated]
+
+
+def used(con: duckdb.DuckDBPyConnection) -> Used | None:
+    """What `add_chances` found; None where the case has no tables."""
     tables = {table.source: table.sha256 for table in kept_in(con)}
-    types = con.execute("SELECT * FROM chance_types ORDER BY kind, type").fetchall()
-    return {"tables": tables, "types": [vars(Chance(*row)) for row in types]} if tables else None
+    rows = con.execute("SELECT * FROM chance_types ORDER BY kind, type").fetchall()
+    return Used(tables, tuple(Chance(*row) for row in rows)) if tables else None
 
 
 def _chance(kind: str, type: str, values: int, accounts: int, others: int) -> Chance:
