@@ -1,7 +1,7 @@
 // id: networks
 // title: Whose networks the rings come through
-// answers: Which autonomous systems and types of network (hosting, VPN, Tor, mobile carrier, education) the addresses of
-//   rings are of, as far as the lists of linkage context know.
+// answers: Which autonomous systems and types of network (hosting, VPN, Tor, mobile carrier, education) the addresses
+//   of rings are of, as far as the lists of linkage context know.
 // param: ring ring optional "only of this ring"
 // param: limit integer 1..1000 = 50 "at most so many"
 // returns: type, asn, name, rings, addresses, outsiders, mean_bits, examples
