@@ -202,7 +202,7 @@ def _meta(path: Path, name: str) -> str:
         return ""
     try:
         con = store.connect(path, read_only=True)
-    except duckdb.Error:
+    except (duckdb.Error, LinkageError):
         return ""
     try:
         return store.meta(con, name)

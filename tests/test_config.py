@@ -184,8 +184,10 @@ def test_doctor_says_what_is_wrong_with_the_environment_and_neo4j(
     assert found["environment"]["advice"] == "Did you mean LINKAGE_THREADS?"
     assert found["neo4j"]["state"] == "fail"
     assert found["browser"]["state"] == "warn"
+    make_case(Path("linkage.duckdb"))
     monkeypatch.setenv("LINKAGE_THREADS", "many")
-    assert "no number of threads" in checks(linkage("doctor", "--json")[1])["environment"]["said"]
+    found = checks(linkage("doctor", "--json")[1])
+    assert all("no number of threads" in found[name]["said"] for name in ("environment", "case"))
 
 
 def test_doctor_reads_a_case_of_any_state_and_leaves_it_as_it_is(

@@ -76,7 +76,7 @@ def _case(case: Path) -> "list[Check]":
     for name, check in (("disk", health.disk), ("case", health.case), ("key", health.key)):
         try:
             checks.append(check(case))
-        except OSError as exc:
+        except (OSError, LinkageError) as exc:
             error = translate(exc, f"looking at {case}")
             checks.append(health.Check(name, "fail", error.message.rstrip("."), error.hint))
     return checks
