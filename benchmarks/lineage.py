@@ -1,13 +1,15 @@
 """How often the right thing is told of rings that change from day to day.
 
-    python -m benchmarks.lineage [--rings 120] [--seeds 101 102 103]
+    python -m benchmarks.lineage [--rings 120] [--seeds 101 102 103] [--halves apart|together]
 
 Each seed makes a world of three daily exports in the contract's format: rings of 8 to 30 accounts, each on cards and
 devices of its own, among households and lone customers. For each of days 2 and 3 every ring has one planted event:
 nothing, growth, bans (it shrinks), bans with replacements, a merger with another (a new card and device for both), a
-split (the address and the device that tied its halves turn out to be a public terminal), birth. `linkage ingest` and
-`linkage detect` run after each day on one case. An event is told right if the ring that holds most of the accounts
-concerned has it; ids are checked beside: none given to two rings, none changed where nothing called for it.
+split (the address and the device that tied its halves turn out to be a public terminal), birth. Halves that can split
+signed up at times of their own, as two rings do (`apart`), or in the same five days (`together`: then their sign-ups
+tie them when the terminal no longer does). `linkage ingest` and `linkage detect` run after each day on one case. An
+event is told right if the ring that holds most of the accounts concerned has it; ids are checked beside: none given to
+two rings, none changed where nothing called for it.
 """
 
 import argparse
@@ -35,27 +37,40 @@ PUBLIC = 400
 
 
 @dataclass
-class Ring:
-    """A planted ring: its halves' accounts, the address of what ties them (or ""), and days since it signed up."""
+class Half:
+    """Accounts on cards and devices of their own, and days since they signed up."""
 
     name: str
-    halves: list[list[str]]
     age: int
+    accounts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Ring:
+    """A planted ring: one half or two, and the address of what ties them (or "")."""
+
+    halves: list[Half]
     address: str = ""
     banned: set[str] = field(default_factory=set)
 
     @property
+    def name(self) -> str:
+        """That of its first half."""
+        return self.halves[0].name
+
+    @property
     def accounts(self) -> list[str]:
         """All accounts."""
-        return [account for half in self.halves for account in half]
+        return [account for half in self.halves for account in half.accounts]
 
 
 class World:
     """Three days of exports."""
 
-    def __init__(self, seed: int, rings: int) -> None:
+    def __init__(self, seed: int, rings: int, halves: str = "apart") -> None:
         self.random = np.random.default_rng(seed)
         self.day = 1
+        self.apart = halves == "apart"
         self.rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
         self.made = 0
         self.rings: list[Ring] = []
@@ -97,16 +112,19 @@ class World:
         """A new ring, of one half or of two that only an address ties."""
         name = f"ring{len(self.rings):04}-{self.made}"
         address = f"198.51.{len(self.rings) % 250}.{self.made % 250}" if split else ""
-        made = Ring(name, [], int(self.random.integers(300)), address)
-        for half in range(HALVES if split else 1):
-            made.halves.append([self.member(made, half) for _ in range(int(self.random.integers(8, 16)))])
+        made = Ring([], address)
+        for at in range(HALVES if split else 1):
+            together = at > 0 and not self.apart
+            age = made.halves[0].age if together else int(self.random.integers(300))
+            made.halves.append(Half(f"{name}-{at}", age))
+            made.halves[at].accounts = [self.member(made, made.halves[at]) for _ in range(self.random.integers(8, 16))]
         return made
 
-    def member(self, ring: Ring, half: int) -> str:
+    def member(self, ring: Ring, half: Half) -> str:
         """One more account of a ring."""
-        name = self.account(5, ring.age if self.day == 1 else 0)
-        self.pays(name, f"{ring.name}-card{half}-{self.random.integers(2)}")
-        device = f"{ring.name}-device{half}-{self.random.integers(2)}"
+        name = self.account(5, half.age if self.day == 1 else 0)
+        self.pays(name, f"{half.name}-card{self.random.integers(2)}")
+        device = f"{half.name}-device{self.random.integers(2)}"
         self.logs_in(name, ring.address or f"198.18.{self.made // 250 % 250}.{self.made % 250}", device)
         if ring.address:
             self.logs_in(name, ring.address, f"terminal-{ring.address}")
@@ -149,7 +167,7 @@ class World:
                 ring.banned.add(name)
                 self.rows["accounts"].append({"account_id": name, "created_at": "", "status": "banned"})
         if event in ("grew", "replaced"):
-            ring.halves[0].extend(self.member(ring, 0) for _ in range(3))
+            ring.halves[0].accounts += [self.member(ring, ring.halves[0]) for _ in range(3)]
         if event == "merged_into":
             other = others.pop()
             for name in ring.accounts + other.accounts:
@@ -157,18 +175,18 @@ class World:
                 self.logs_in(name, "198.51.99.99", f"{ring.name}-{other.name}-device")
             small, large = sorted((ring, other), key=lambda r: len(r.accounts))
             self.planted += [("merged_into", small.accounts, large.accounts), ("grew", large.accounts, [])]
-            large.halves[0] += small.accounts
+            large.halves[0].accounts += small.accounts
             large.banned |= small.banned
             self.rings.remove(small)
             return
         if event == "split_from":
             for _ in range(PUBLIC):
                 self.logs_in(self.account(), ring.address, f"terminal-{ring.address}")
-            most, fewest = sorted(ring.halves, key=len, reverse=True)
-            self.planted += [("split_from", fewest, most), ("shrank", most, [])]
+            most, fewest = sorted(ring.halves, key=lambda half: len(half.accounts), reverse=True)
+            self.planted += [("split_from", fewest.accounts, most.accounts), ("shrank", most.accounts, [])]
             self.rings.remove(ring)
-            for at, half in enumerate((most, fewest)):
-                self.rings.append(Ring(f"{ring.name}-{at}", [half], ring.age, banned=ring.banned & set(half)))
+            for half in (most, fewest):
+                self.rings.append(Ring([half], banned=ring.banned & set(half.accounts)))
             return
         self.planted.append((event, before, []))
 
@@ -178,12 +196,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs="+", default=[101, 102, 103])
     parser.add_argument("--rings", type=int, default=120)
+    parser.add_argument("--halves", choices=["apart", "together"], default="apart")
     given = parser.parse_args()
     total, right = Counter[str](), Counter[str]()
     wrong: list[str] = []
     for seed in given.seeds:
         with tempfile.TemporaryDirectory() as folder:
-            for event, told, ok in days(World(seed, given.rings), Path(folder)):
+            for event, told, ok in days(World(seed, given.rings, given.halves), Path(folder)):
                 total[event] += 1
                 right[event] += ok
                 if not ok:

@@ -26,10 +26,11 @@ def varied(changes: Changes) -> Iterator[None]:
         AttributeError: a module has no such name.
     """
     before = []
+    # All are imported first: one that is imported later would take the changed value for its own.
+    places = {key: [importlib.import_module(holder) for holder in holders(*key)] for key in changes}
     try:
         for (module, name), value in changes.items():
-            for holder in holders(module, name):
-                place = importlib.import_module(holder)
+            for place in places[module, name]:
                 before.append((place, name, getattr(place, name)))
                 setattr(place, name, value)
         yield

@@ -184,6 +184,26 @@ def test_a_ring_all_of_whose_accounts_were_replaced_is_known_by_what_ties_it() -
     assert told.ids[0] != "R"
 
 
+def test_strangers_at_its_address_do_not_inherit_a_ring_whose_members_are_still_in_rings() -> None:
+    earlier = Earlier(
+        ids=["R"], there=np.array([True]), member_ring=np.zeros(8, np.int64), member=np.arange(8),
+        member_banned=np.zeros(8, np.bool_), value_ring=np.zeros(2, np.int64), value=np.array([7, 8]),
+        value_bits=np.array([6.0, 4.0]),
+    )  # fmt: skip
+    # The halves of the ring, and a crowd that has all that tied it.
+    now = np.array([0] * 5 + [1] * 3 + [2] * 12)
+    values = {"group": np.array([2, 2]), "identifier": np.array([7, 8]), "bits": np.array([6.0, 4.0])}
+    told = lineage(now, NAMES, NOBODY, values, earlier, 2)
+    assert event(told, "R") == ("shrank", None, 0, 3, 0)
+    assert told.ids[0] == "R"
+    assert event(told, told.ids[1])[:2] == ("split_from", "R")
+    assert event(told, told.ids[2])[:2] == ("born", None)
+    # Of equal halves the one that kept what tied the ring is it.
+    now = np.array([0] * 4 + [1] * 4 + [-1] * 12)
+    values["group"] = np.array([1, 1])
+    assert lineage(now, NAMES, NOBODY, values, earlier, 2).ids[1] == "R"
+
+
 def test_what_very_many_rings_share_says_of_none_which_it_is() -> None:
     many = 21
     names = [f"a{at}" for at in range(3 * many)]

@@ -37,7 +37,7 @@ The estimate errs: pairs at .18 pass in about one of five cases, at .11 in one o
 a preamble as large as that, such ties can chain them into one cluster.
 """
 
-BUCKET: Final = 128
+BUCKET: Final = 4096
 """Up to so many distinct sketches of one key all pairs are compared. Raising it finds more ties of sketches that are
 similar to few of their bucket, and costs up to BUCKET / 2 comparisons a sketch where none are similar."""
 
@@ -114,6 +114,27 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
     return _names(ids, known, member, parent), compared
 
 
+class Seen:
+    """Values of some sketches, to tell which other sketches can be tied to one of them.
+
+    A tie takes a share of `SIMILAR` of all values of the smaller sketch at least (of two full ones: of `SKETCH`), so a
+    sketch with fewer values among all of theirs is tied to none. Values are told apart by their last `_SEEN` bits, in
+    8 MB: a few sketches more are let through, none is missed.
+    """
+
+    def __init__(self) -> None:
+        self._bits = np.zeros(2**_SEEN // 64, np.uint64)
+
+    def add(self, values: Values) -> None:
+        """Add the values of sketches."""
+        _mark(values, self._bits)
+
+    def resembled(self, values: Values, start: Starts) -> NDArray[np.bool_]:
+        """Which of the sketches (as in `near_duplicates`) can be tied to one whose values were added."""
+        found: NDArray[np.bool_] = _marked(values, start, self._bits)
+        return found
+
+
 def _check(ids: Ids, values: Values, start: Starts, known: Ids) -> None:
     if len(start) != len(ids) + 1 or len(known) != len(ids):
         raise ValueError(f"{len(ids)} ids need {len(ids) + 1} starts and as many known clusters as ids.")
@@ -166,6 +187,30 @@ def _keep_known(known: Ids, member: NDArray[np.int32], parent: NDArray[np.int32]
 
 _A, _B = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9)
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
+
+
+_SEEN: Final = 26
+_PLACE, _WORD, _BIT, _ONE = np.uint64(2**_SEEN - 1), np.uint64(6), np.uint64(63), np.uint64(1)
+
+
+@kernel
+def _mark(values, bits):  # type: ignore[no-untyped-def]
+    for value in values:
+        place = np.uint64(value) & _PLACE
+        bits[place >> _WORD] |= _ONE << (place & _BIT)
+
+
+@kernel
+def _marked(values, start, bits):  # type: ignore[no-untyped-def]
+    found = np.zeros(len(start) - 1, np.bool_)
+    for p in range(len(found)):
+        size = start[p + 1] - start[p]
+        shared = np.int64(0)
+        for x in range(start[p], start[p + 1]):
+            place = np.uint64(values[x]) & _PLACE
+            shared += np.int64(bits[place >> _WORD] >> (place & _BIT) & _ONE)
+        found[p] = shared >= SIMILAR * size
+    return found
 
 
 @kernel
@@ -273,7 +318,8 @@ def _compare(bucket, values, start, place, settled, parent):  # type: ignore[no-
         back = 0 if size <= BUCKET else max(0, x - NEIGHBOURS)
         # Neighbours from the nearest: they are the likeliest to be similar.
         for y in range(streak - 1, back - 1, -1):
-            compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
+            if root[y] != root[x]:
+                compared += _tie(bucket[x], bucket[y], values, start, place, settled, parent)
     if size > BUCKET:
         for x in range(size):
             if root[x] != sampled:

@@ -1,11 +1,13 @@
 """Rings keep their ids: which ring of this run is which earlier one, and what became of each.
 
-1. A ring can be an earlier one's heir if they share at least `OVERLAP` of the smaller: of its members, or of the bits
-   that its identifiers bring. The second finds a ring again all of whose accounts were replaced.
+1. A ring can be an earlier one's heir if they share at least `OVERLAP` of the smaller's members. If as large a part of
+   the earlier one's members is in no ring now, its identifiers speak for it: an heir shares at least `OVERLAP` of the
+   smaller's bits. That finds a ring again all of whose accounts were replaced.
 2. Who inherits from whom is an assignment, each at most once, that keeps most: the sum over heirs of common members,
-   and of the smaller's size times the share of bits in common (Kuhn 1955, doi:10.1002/nav.3800020109, as
-   `scipy.optimize.linear_sum_assignment` solves it). Rings that were gone in the last run come after
-   those that were not.
+   and of the share of bits in common times the members that are in no ring now (Kuhn 1955,
+   doi:10.1002/nav.3800020109, as `scipy.optimize.linear_sum_assignment` solves it). Members who are still in rings show
+   where theirs is: that strangers use its address now says nothing of it. Rings that were gone in the last run come
+   after those that were not.
 3. What has no heir merged into the ring that holds half of its members, or is gone. What inherits nothing split from
    the ring that held half of its members, or is born.
 
@@ -105,7 +107,8 @@ def lineage(
     )
     values = (evidence["group"].astype(np.int64), evidence["identifier"].astype(np.int64), evidence["bits"])
     alike = _alike((earlier.value_ring, earlier.value, earlier.value_bits), values, (rings, groups))
-    heir = _heirs(common, alike, size_before, size, earlier.there)
+    absent = size_before - np.bincount(earlier.member_ring[labels[earlier.member] >= 0], minlength=rings)
+    heir = _heirs(common, alike, size_before, absent, size, earlier.there)
     ancestor = np.full(groups, -1, np.int64)
     ancestor[heir[heir >= 0]] = np.flatnonzero(heir >= 0)
     ids = np.empty(groups, object)
@@ -116,7 +119,9 @@ def lineage(
     return Lineage(ids, _events(labels, banned, earlier, ids, ancestor, common, size, size_before))
 
 
-def _heirs(common: coo_array, alike: coo_array, size_before: Ints, size: Ints, there: NDArray[np.bool_]) -> Ints:
+def _heirs(
+    common: coo_array, alike: coo_array, size_before: Ints, absent: Ints, size: Ints, there: NDArray[np.bool_]
+) -> Ints:
     """int64[E], the group that inherits each earlier ring's id, or -1."""
     heir = np.full(len(size_before), -1, np.int64)
     both = (common + alike).tocoo()
@@ -125,9 +130,12 @@ def _heirs(common: coo_array, alike: coo_array, size_before: Ints, size: Ints, t
         return heir
     smaller = np.maximum(np.minimum(size_before[ring], size[group]), 1)
     members, share = common.tocsr()[ring, group], alike.tocsr()[ring, group]
-    claims = (members >= OVERLAP * smaller) | (share >= OVERLAP)
+    mute = absent[ring] >= OVERLAP * size_before[ring]
+    claims = (members >= OVERLAP * smaller) | (mute & (share >= OVERLAP))
+    # Of halves that hold as many members, bits tell.
+    worth = members + share * (np.minimum(np.maximum(absent[ring], size_before[ring] == 0), size[group]) + 0.5)
     ring, group = ring[claims], group[claims]
-    worth = (members + smaller * share)[claims] * np.where(there[ring], 1.0, GONE)
+    worth = worth[claims] * np.where(there[ring], 1.0, GONE)
     nodes = len(size_before) + len(size)
     edges = coo_array((np.ones(len(ring)), (ring, len(size_before) + group)), shape=(nodes, nodes))
     part = connected_components(edges, directed=False)[1][ring]
