@@ -64,6 +64,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/significance.py
+	$(BIN)/python -m benchmarks.context --work context-worlds
 
 WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
 SEEDS := 101,102,103

@@ -34,6 +34,7 @@ _TIMES_READ = (
     "They act while sightings are read, and the tests find nothing on these worlds; their power and their false "
     "findings with all of them as they are stand in [figures](figures.md#timing)."
 )
+_NO_LISTS = "They act only where somebody has added lists of networks, and these worlds have none."
 _NO_NULLS = "No null models are searched here: they decide which rings are beyond chance, and no score."
 _SHOWN = "No ring is listed, and no account is a member, because of them."
 _ASKED = "They act in a command that starts from known accounts or from one ring, not in `detect`."
@@ -50,6 +51,25 @@ FIXED: dict[str, Room] = {
             "NEVER": ("", "none: a sign"),
             "ALONE": ("sightings", COST),
             "LIVED": ("exchanges", JUDGED),
+        },
+    ),
+    "linkage.context.model": Room(
+        _NO_LISTS + " The chance of each type stands in [context.md](context.md#what-an-address-is-worth).",
+        {
+            "ENOUGH": ("accounts", JUDGED),
+            "LONGEST": ("characters", "what fits a line"),
+        },
+    ),
+    "linkage.context.guess": Room(
+        "They word a guess for people, which counts for nothing.",
+        {"HOUSEHOLD": ("accounts", JUDGED), "EXITS": ("addresses", JUDGED)},
+    ),
+    "linkage.context.files": Room(
+        _NO_LISTS,
+        {
+            "MAPPED": ("", "none: a sign"),
+            "FEW": ("", JUDGED),
+            "MOST": ("addresses", JUDGED),
         },
     ),
     "linkage.prompt_sightings": Room(

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from linkage.commands import cli
+from linkage.commands.settings import ENVIRONMENT
 from linkage.errors import ExitCode
 
 PAGE = Path(__file__).with_name("commands.md")
@@ -37,16 +38,7 @@ def commands_page() -> str:
         "| code | meaning |\n|---|---|\n" + "\n".join(f"| {code.value} | {_CODES[code]} |" for code in ExitCode),
         "## Environment",
         "| variable | meaning |\n|---|---|\n"
-        "| `LINKAGE_CASE` | the case file, where `--case` is not given |\n"
-        "| `LINKAGE_PEPPER` | the secret for hashing prompts, e-mails and phones, instead of the key file |\n"
-        "| `LINKAGE_NEO4J_URI` | the Neo4j to use, e.g. `bolt://host:7687`; else the local server, if it is up |\n"
-        "| `LINKAGE_NEO4J_USER` | its user; `neo4j` where it is not set |\n"
-        "| `LINKAGE_NEO4J_PASSWORD`, `LINKAGE_NEO4J_PASSWORD_FILE` | its password, or a file that holds it |\n"
-        "| `LINKAGE_NEO4J_BROWSER` | the address of its Neo4j Browser; else the usual one of its host |\n"
-        "| `LINKAGE_NEO4J_HOME` | where the local server's files lie; else in the user's data folder |\n"
-        "| `LINKAGE_NEO4J_CACHE` | where its jars lie; else in the user's cache folder |\n"
-        "| `LINKAGE_THREADS` | threads of the database engine; results do not depend on it |\n"
-        "| `LINKAGE_DEBUG` | set to 1 for a traceback where an error is our fault |",
+        + "\n".join(f"| `{name}` | {meaning} |" for name, meaning in ENVIRONMENT.items()),
     ]
     return "\n\n".join(parts) + "\n"
 

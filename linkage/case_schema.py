@@ -102,6 +102,20 @@ CREATE TABLE null_models (model BIGINT PRIMARY KEY, question VARCHAR NOT NULL, a
     ties BIGINT NOT NULL, strength DOUBLE[] NOT NULL, score DOUBLE[] NOT NULL);
 """
 
+_CONTEXT: Final = """
+-- What the user's lists say of addresses and mail domains (linkage/context/): of each source the files that it came
+-- from, its ranges (addresses as numbers, IPv4 as ::ffff:0:0/96; of one source none overlap), the autonomous systems
+-- and the domains that it lists.
+CREATE TABLE context_tables (source VARCHAR PRIMARY KEY, files VARCHAR[] NOT NULL, sha256 VARCHAR NOT NULL,
+    rows BIGINT NOT NULL, rejected BIGINT NOT NULL, overlapping BIGINT NOT NULL, added_at TIMESTAMP NOT NULL);
+CREATE TABLE context_ranges (source VARCHAR NOT NULL, first UHUGEINT NOT NULL, last UHUGEINT NOT NULL, asn UINTEGER,
+    name VARCHAR);
+CREATE TABLE context_systems (source VARCHAR NOT NULL, asn UINTEGER NOT NULL);
+CREATE TABLE context_domains (source VARCHAR NOT NULL, domain VARCHAR NOT NULL);
+-- What the newest run knew so of the identifiers that it saw shared.
+CREATE TABLE places (kind VARCHAR NOT NULL, value VARCHAR NOT NULL, asn UINTEGER, name VARCHAR, type VARCHAR);
+"""
+
 # Rows that are there already get no place; `placed_from` is the first command whose rows have one.
 _PLACE_COLUMNS: Final = """
 ALTER TABLE account_rows ADD COLUMN file BIGINT;
@@ -197,7 +211,9 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS
+SCHEMA: Final = (
+    _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS + _CONTEXT
+)
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -213,5 +229,6 @@ MIGRATIONS: Final[dict[int, str]] = {
     + _DECISION_COLUMNS
     + _BOUND
     + _ALLOWANCES
-    + _NULLS,
+    + _NULLS
+    + _CONTEXT,
 }

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from linkage import __version__, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
+from linkage.context.chances import used
 from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
 from linkage.identify import Sightings, identify
@@ -206,7 +207,10 @@ def detect(
                 "min_accounts": min_accounts,
                 "hub_degree": hub_degree,
             }
-            question = json.dumps([__version__, options, versions, asdict(assessed.line)])
+            context = used(con)
+            # Chances move a little with every increment, as accounts do, which is no other question.
+            lists = [context.tables, context.stated] if context else []
+            question = json.dumps([__version__, options, versions, asdict(assessed.line), *lists])
             strength, score = assessed.strength, assessed.scores.score
             kept = standing(past.nulls, question, sightings) if nulls is None else []
             first = how_many(int((score >= LISTED_SCORE).sum()), sightings.ties) if nulls is None else nulls
@@ -257,6 +261,8 @@ def detect(
                 "bound": report.bound,
                 "allowed": report.allowed or None,
             }
+            if context:
+                parameters["context"] = asdict(context)
             record.commit(con, case, _run_row(report, started_at, parameters, versions))
     return report
 

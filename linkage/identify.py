@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from linkage import networks, store
 from linkage.allowed_sightings import read_allowed, set_aside
+from linkage.context.chances import add_chances, read_context
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
 from linkage.timing_sightings import add_timing
@@ -250,6 +251,8 @@ class Sightings:
         rivals: int64[I], accounts that share the identifier but work with it so little that no sighting says so.
         ceiling: float64[I], the bits that an identifier is worth at most, where it was found by a test; else infinite.
         alone: what else each account was seen with.
+        chance: float64[I], how likely strangers share the identifier at least, by the tables of context
+            (`context.chances`); 0 where they do not know it.
     """
 
     account: NDArray[np.int32]
@@ -265,6 +268,7 @@ class Sightings:
     rivals: NDArray[np.int64]
     behaviour: NDArray[np.float64]
     alone: Alone = field(default_factory=Alone.nobody)
+    chance: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
     @property
     def ties(self) -> int:
@@ -296,6 +300,7 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = 
     _add_networks(con, keep_private=keep_private)
     set_aside(con)
     trust_prompts(con)
+    add_chances(con)
     add_timing(con)
     con.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
     return _arrays(con)
@@ -310,6 +315,7 @@ def _read(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
     con.execute(_IDS)
     find_works(con)
     read_allowed(con, now)
+    read_context(con)
     con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
     buckets = ", ".join(f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
@@ -334,8 +340,8 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
     ).fetchnumpy()
     named = con.execute(
         """SELECT coalesce(trust, kind) AS kind, coalesce(ceiling, 'inf'::DOUBLE) AS ceiling,
-            coalesce(rivals, 0) AS rivals
-        FROM shared ORDER BY identifier"""
+            coalesce(rivals, 0) AS rivals, coalesce(chance, 0) AS chance
+        FROM shared LEFT JOIN chances USING (kind, value) ORDER BY identifier"""
     ).fetchnumpy()
     kinds, index = np.unique(np.asarray(named["kind"], dtype=str), return_inverse=True)
     total = con.execute("SELECT count(*) FROM ids").fetchone()
@@ -348,6 +354,7 @@ def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         rivals=np.asarray(named["rivals"], dtype=np.int64),
         behaviour=_behaviour(con),
         alone=_alone(con),
+        chance=np.asarray(named["chance"], dtype=np.float64),
         **_uses(rows),
     )
 

@@ -25,7 +25,7 @@ BYSTANDERS: Final = 50
 _TABLES: Final = (
     "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
     "ring_strongest", "lives", "likeness", "bound", "allowed_sightings",
-    "null_models",
+    "null_models", "places",
 )  # fmt: skip
 
 _EARLIER: Final = """
@@ -93,6 +93,9 @@ CREATE TABLE out_sightings AS SELECT i.account_id, h.kind, h.value, s.count, s.f
 FROM sightings s JOIN in_weights w USING (identifier, account) JOIN shared h USING (identifier)
     JOIN ids i USING (account)
 ORDER BY h.identifier, i.account;
+
+CREATE TABLE out_places AS SELECT kind, value, p.asn, p.name, p.type FROM shared JOIN placed p USING (kind, value)
+ORDER BY ALL;
 
 CREATE TABLE out_followed AS SELECT i.account_id, f.prompt, f.template FROM followed f JOIN ids i USING (account)
 ORDER BY i.account, f.prompt;

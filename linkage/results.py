@@ -10,6 +10,7 @@ from typing import Any, Final
 import duckdb
 
 from linkage import decisions, store
+from linkage.context.model import Place
 from linkage.decisions import Decision
 from linkage.errors import NotFoundError
 from linkage.model import TIERS
@@ -104,6 +105,7 @@ class Ring:
         decision: the one on the ring as a whole that counts now, or None.
         bound: whom decisions brought in or took out, and members whom one took out of another ring.
         allowed: what several members share and is allowed, the most shared first.
+        places: what the run knew of its values by the tables of context.
     """
 
     ring: RingRow
@@ -114,6 +116,12 @@ class Ring:
     decision: Decision | None = None
     bound: tuple[BoundRow, ...] = ()
     allowed: tuple[AllowedRow, ...] = ()
+    places: tuple[Place, ...] = ()
+
+    @property
+    def known(self) -> dict[tuple[str, str], Place]:
+        """The places by kind and value."""
+        return {(place.kind, place.value): place for place in self.places}
 
 
 @dataclass(frozen=True)
@@ -179,6 +187,13 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
 MEMBERS: Final = """(SELECT m.*, b.decision FROM members m LEFT JOIN bound b
     ON b.joined AND b.ring_id = m.ring_id AND b.account_id = m.account_id)"""
 """What `MemberRow` takes."""
+
+
+PLACES: Final = """
+SELECT e.ring_id, p.kind, p.value, p.asn, p.name, p.type FROM evidence e JOIN places p USING (kind, value)
+WHERE e.ring_id IN (SELECT unnest(?::VARCHAR[])) ORDER BY ALL
+"""
+"""Ring, then what `Place` takes."""
 
 
 def rings_in(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> list[RingRow]:
@@ -271,6 +286,7 @@ def ring_in(con: duckdb.DuckDBPyConnection, case: Path, name: str) -> Ring:
         decisions.standing(con, now).get((ring_id, None)),
         tuple(BoundRow(*row) for row in con.execute(BOUND, [[ring_id]]).fetchall()),
         tuple(AllowedRow(*row) for row in con.execute(ALLOWED, [[ring_id]]).fetchall()),
+        tuple(Place(*row[1:]) for row in con.execute(PLACES, [[ring_id]]).fetchall()),
     )
 
 

@@ -6,12 +6,13 @@ devices, addresses, prompts); of e-mails and phone numbers only the masked label
 may be a secret, such as an API key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from typing import Final
 
+from linkage.context.model import Place
 from linkage.factors import Step, against
 from linkage.model import kind_of
 from linkage.output import day
@@ -93,7 +94,7 @@ def summary(ring: Ring, people: People | None = None) -> list[Sentence]:
     doubts = against(ring.ring.factors)
     told = [
         (0, _who(ring)),
-        (0, _ties(kinds)),
+        (0, _ties(kinds, ring.known)),
         *((1, sentence) for sentence in _together(ring)),
         (3, _signed_up(ring, people)),
         (2, _banned(people)),
@@ -144,16 +145,19 @@ def _who(ring: Ring) -> Sentence:
     )
 
 
-def _ties(kinds: Sequence[Sequence[EvidenceRow]]) -> Sentence | None:
+def _ties(kinds: Sequence[Sequence[EvidenceRow]], known: Mapping[tuple[str, str], Place]) -> Sentence | None:
     told = [rows for rows in kinds if rows[0].kind not in _TOGETHER][:KINDS]
     if not told:
         return None
-    return Sentence(f"They share {_listed([_tie(rows) for rows in told])}.", tuple(_key(rows[0]) for rows in told))
+    return Sentence(
+        f"They share {_listed([_tie(rows, known) for rows in told])}.", tuple(_key(rows[0]) for rows in told)
+    )
 
 
-def _tie(rows: Sequence[EvidenceRow]) -> str:
+def _tie(rows: Sequence[EvidenceRow], known: Mapping[tuple[str, str], Place]) -> str:
     most, kind = rows[0], kind_of(rows[0].kind)
-    name = _name(most)
+    name, place = _name(most), known.get(_key(most))
+    name = f"{name}, {place.phrase}" if name and place else name
     others = {0: "nobody else", 1: "one outsider"}.get(most.outsiders, f"{most.outsiders:,} outsiders")
     spread = f"{most.accounts:,} of them, {others}"
     if len(rows) == 1:
@@ -213,6 +217,8 @@ def _next(ring: Ring, kinds: Sequence[Sequence[EvidenceRow]], doubts: Sequence[S
     kind = kind_of(row.kind)
     family = "timing" if row.kind in _TOGETHER else kind.family
     text = _NEXT.get(family, "where {it} comes from, and who else could have it")
+    if kind.family == "network" and _key(row) in ring.known:
+        text = "who was behind {it} at those times: its network can say"
     it = _name(row) or f"their commonest {kind.words}"
     # What a value contains is no placeholder: it goes in last.
     return Sentence(f"Check next {text.replace('{n}', f'{ring.ring.accounts:,}').replace('{it}', it)}.", (_key(row),))

@@ -1,6 +1,6 @@
 """What ties two accounts, or that nothing does."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +9,7 @@ import networkx as nx
 
 from linkage import store
 from linkage.allowances import BY_WHOM
+from linkage.context.model import Place
 from linkage.errors import NotFoundError, UsageError
 from linkage.evidence import HUB_DEGREE, pair_prior, saturate
 from linkage.model import Kind, kind_of, public_kind
@@ -25,6 +26,7 @@ class Tie:
         bits: what it is worth alone to this pair.
         counted: what it adds after saturation, families and the cap on what anyone can fake.
         note: why `counted` is less than `bits`, or "".
+        place: what the run knew of it by the lists of context, in words; or "".
     """
 
     kind: str
@@ -34,6 +36,7 @@ class Tie:
     bits: float
     counted: float
     note: str
+    place: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,13 @@ WHERE x.account_id = ? AND y.account_id = ? GROUP BY kind, value ORDER BY kind, 
 """  # noqa: S608 (our own SQL)
 
 
+_PLACES: Final = """
+SELECT p.kind, p.value, p.asn, p.name, p.type FROM places p JOIN sightings x USING (kind, value)
+    JOIN sightings y USING (kind, value)
+WHERE x.account_id = ? AND y.account_id = ?
+"""
+
+
 def why(case: Path, a: str, b: str) -> Why:
     """What ties accounts `a` and `b` in the newest run of the case.
 
@@ -88,12 +98,15 @@ def why(case: Path, a: str, b: str) -> Why:
             WHERE x.account_id = ? AND y.account_id = ? ORDER BY 5 DESC, 1, 2""",
             [a, b],
         ).fetchall()
+        known = [Place(*row) for row in con.execute(_PLACES, [a, b]).fetchall()]
         ring = _common_ring(con, a, b)
         path = () if rows else _path(con, a, b, ring)
     prior = pair_prior(population)
     ties, bits = add_up([(str(k), str(v), label, int(n), float(w)) for k, v, label, n, w in rows])
     verdict = _verdict(ties, bits - prior, path, ring) + (" What is allowed does not count." if allowed else "")
-    return Why(a, b, ring, (*ties, *allowed), round(bits, 4), round(prior, 4), path, verdict)
+    words = {(place.kind, place.value): place.words for place in known}
+    named = [replace(tie, place=words.get((tie.kind, tie.value), "")) for tie in (*ties, *allowed)]
+    return Why(a, b, ring, tuple(named), round(bits, 4), round(prior, 4), path, verdict)
 
 
 def add_up(shared: list[tuple[str, str, str | None, int, float]]) -> tuple[tuple[Tie, ...], float]:

@@ -53,6 +53,8 @@ def noise(seed: int, accounts: int = 5_000, density: float | None = None) -> Sig
     ties, own = np.concatenate(parts), np.concatenate(alone)
     own = own[np.lexsort((own[:, 1], own[:, 0]))]
     uses = partial(_uses, rng)
+    single = Alone(own[:, 0].astype(np.int32), own[:, 1].astype(np.int16), *uses(len(own)))
+    count, most, first, last = uses(len(ties))
     return Sightings(
         account=ties[:, 1].astype(np.int32),
         identifier=ties[:, 0].astype(np.int32),
@@ -62,8 +64,11 @@ def noise(seed: int, accounts: int = 5_000, density: float | None = None) -> Sig
         ceiling=np.full(found, np.inf),
         rivals=np.zeros(found, np.int64),
         behaviour=_lives(seed, accounts),
-        alone=Alone(own[:, 0].astype(np.int32), own[:, 1].astype(np.int16), *uses(len(own))),
-        **dict(zip(("count", "most", "first", "last"), uses(len(ties)), strict=True)),
+        alone=single,
+        count=count,
+        most=most,
+        first=first,
+        last=last,
     )
 
 

@@ -58,6 +58,14 @@ MAY_NOT_KNOW = {
         "linkage.rings",
         "linkage.detect",
     ),
+    "linkage.context": (
+        "linkage.ingest",
+        "linkage.identify",
+        "linkage.evidence",
+        "linkage.rings",
+        "linkage.detect",
+        "linkage.graph",
+    ),
     "linkage.prompt_sightings": (
         "linkage.ingest",
         "linkage.identify",
@@ -303,6 +311,7 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
     assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
     assert {"linkage/py.typed", "linkage/sample/export/truth.csv", "linkage/server/jars-5.26.12.txt"} <= names
     assert {f"linkage/report/assets/{name}" for name in ("page.html", "report.css", "d3.min.js", "d3.LICENSE")} <= names
+    assert {f"linkage/context/lists/{name}.txt" for name in ("freemail", "disposable")} <= names
     assert {name.split("/")[0] for name in names} == {"linkage", f"account_linkage-{linkage.__version__}.dist-info"}
     import tarfile
 

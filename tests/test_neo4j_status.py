@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from linkage import store
 from linkage.commands import run
 from linkage.detect import detect
+from linkage.errors import ExitCode
 from linkage.graph import Target, publish
 from linkage.graph.held import look
 from linkage.server import VERSION, Server
@@ -46,6 +48,31 @@ def known(neo4j_server: Server, status: Status, monkeypatch: pytest.MonkeyPatch)
 
 def case_at(path: Path, card: str = "card") -> Path:
     return make_case(path, payments=[{"account_id": f"a{at}", "payment_id": card} for at in range(5)])
+
+
+def test_doctor_looks_at_the_server_and_its_browser(
+    neo4j_server: Server, known: Status, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    mine, other = case_at(tmp_path / "mine.duckdb"), case_at(tmp_path / "other.duckdb", "another")
+
+    def neo4j(case: Path) -> tuple[str, str, str]:
+        assert run(["doctor", "--json", "--case", str(case)]) == 0
+        found = {one["name"]: one for one in json.loads(capsys.readouterr().out)["checks"]}
+        return found["neo4j"]["state"], found["neo4j"]["advice"], found["browser"]["state"]
+
+    monkeypatch.setenv("LINKAGE_NEO4J_BROWSER", neo4j_server.http_url)
+    with emptied(neo4j_server):
+        assert neo4j(mine) == ("ok", "Mirror one: linkage neo4j publish", "ok")
+        publish(mine, target_of(neo4j_server))
+        assert neo4j(mine) == ("ok", "", "ok")
+        assert neo4j(other) == ("warn", "See: linkage neo4j status", "ok")
+        with store.writing(mine) as con:
+            con.execute("INSERT INTO commands VALUES (7, now(), now(), [])")
+        assert neo4j(mine)[:2] == ("warn", "Bring it up to date: linkage neo4j publish")
+    monkeypatch.setenv("LINKAGE_NEO4J_PASSWORD", "wrong")
+    assert run(["doctor", "--case", str(mine)]) == ExitCode.CHECK_FAILED
+    assert "user and password" in " ".join(capsys.readouterr().out.split())
 
 
 def test_whose_graph_it_is(neo4j_server: Server, known: Status, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from linkage import Case, decisions, results, server, store
 from linkage.commands import run
+from linkage.context.tables import add
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, CheckFailedError, ExitCode, Neo4jError, NotFoundError, UsageError
 from linkage.graph import Graph, Target, connect, offline, publish, route, schema, wanted
@@ -64,6 +65,40 @@ def ring_of(accounts: int = 6, prefix: str = "a") -> dict[str, list[dict[str, An
         ],
         "identifiers": [{"account_id": name, "kind": "tax_id", "value": f"tax-{prefix}"} for name in members],
     }
+
+
+def give_lists(case: Path, folder: Path) -> None:
+    """Say whose network the address of `ring_of` is of."""
+    for source, text in (("asn", "198.51.100.0/22,64500,Example\n"), ("vpn", "198.51.100.7\n")):
+        (folder / source).write_text(text)
+        add(case, source, [folder / source])
+
+
+@pytest.mark.parametrize("scope", ["all", "rings"])
+def test_an_address_is_in_the_network_that_lists_name(
+    graph: Graph, where: Target, tmp_path: Path, scope: wanted.Scope
+) -> None:
+    case = make_case(tmp_path / "c.duckdb", **ring_of())
+    detect(case, nulls=0)
+    publish(case, where, scope=scope)
+    assert graph.one("MATCH (i:Identifier) WHERE i.asn IS NOT NULL OR i.type IS NOT NULL RETURN count(*)") == (0,)
+    give_lists(case, tmp_path)
+    detect(case, nulls=0)
+    publish(case, where, scope=scope)
+    there = "MATCH (i:IP)-[:IN]->(n:Network) RETURN i.key, i.asn, i.name, i.type, n.key, n.asn, n.name, n.type"
+    assert list(graph.rows(there)) == [
+        ("198.51.100.7", 64500, "Example", "vpn", "198.51.100.0/24", 64500, "Example", None)
+    ]  # fmt: skip
+    asked = question("networks")
+    (row,) = ask(graph, asked, bind(asked, {}, graph=graph)).rows
+    assert (row["type"], row["asn"], row["rings"], row["addresses"]) == ("vpn", 64500, 1, 1)
+    assert not publish(case, where, scope=scope).changed
+    # What came in after the run is looked up, too.
+    add_rows(case, logins=[{"account_id": name, "ip": "198.51.100.9", "at": "2026-01-04"} for name in ("a0", "a1")])
+    with store.writing(case) as con:
+        con.execute("INSERT INTO commands VALUES (1, now(), now(), [])")
+    publish(case, where, scope="all")
+    assert graph.one("MATCH (i:IP {key: '198.51.100.9'}) RETURN i.asn, i.type") == (64500, None)
 
 
 def test_the_graph_is_what_the_case_says(graph: Graph, where: Target, sample_case: Path) -> None:
@@ -338,6 +373,7 @@ def test_an_offline_import_gives_the_same_graph(
     rows["links"] = [{"account_id": HOSTILE[0], "other_account_id": text, "kind": text} for text in HOSTILE[1:]]
     case, _, _ = joined_templates(tmp_path)
     add_rows(case, **rows)
+    give_lists(case, tmp_path)
     detect(case)
     publish(case, where)
     whole = snapshot(graph)

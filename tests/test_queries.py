@@ -534,6 +534,19 @@ def test_hubs_kinds_and_unreviewed_rings(graph: Graph) -> None:
     assert answers(graph, "unreviewed-rings") == []
 
 
+def test_networks_of_rings(graph: Graph) -> None:
+    draw(graph, all_have("a b", CARD, ADDRESS, NETWORK) + all_have("c d", CARD), rings={"R1": ["a", "b"]})
+    assert answers(graph, "networks") == []
+    graph.write(
+        "MATCH (i:IP) MATCH (n:Network) SET n.asn = 64500, n.name = 'Example', i.type = 'vpn' MERGE (i)-[:IN]->(n)"
+    )
+    (row,) = answers(graph, "networks")
+    assert (row["type"], row["asn"], row["name"], row["rings"], row["addresses"]) == ("vpn", 64500, "Example", 1, 1)
+    assert answers(graph, "networks", ring="R1") == [row]
+    graph.write("MATCH (i:IP) SET i.hub = true")
+    assert answers(graph, "networks") == []
+
+
 def test_pictures_of_an_account_and_of_links(graph: Graph) -> None:
     draw(
         graph,

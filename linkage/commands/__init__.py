@@ -2,12 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Any, Final
 
 import click
 
 from linkage import __version__
-from linkage.commands.common import fail
+from linkage.commands import settings
+from linkage.commands.common import PATH, fail
 from linkage.commands.interrupts import interruptible
 from linkage.commands.lazy import LazyGroup
 from linkage.errors import ExitCode, LinkageError, translate
@@ -27,6 +29,7 @@ COMMANDS: Final = {
     "impact": "Show what a block would hit, and what to block.",
     "template": "Show who sends a template of prompts, how often and when.",
     "templates": "List the templates that accounts share or one follows.",
+    "context": "Say whose network an address is of, from lists that you have.",
     "hubs": "Show the identifiers that were damped, and why.",
     "runs": "Show the runs of detect with their parameters.",
     "neo4j": "Mirror the case into Neo4j, and look after a local server.",
@@ -37,12 +40,26 @@ COMMANDS: Final = {
     "indicators": "Compare identifiers with a partner, as keyed hashes.",
     "evaluate": "Compare the rings with a known truth.",
     "simulate": "Make an export with planted rings and look-alikes.",
+    "config": "Show what each option is, and where that comes from.",
+    "doctor": "Check the machine, the case and Neo4j, and say what to do.",
+    "completion": "Print what makes a shell complete commands and options.",
 }
+
+# They must work, or say what is wrong, where the configuration does not hold.
+_WITHOUT_CONFIG: Final = ("doctor", "completion")
 
 
 @click.group(cls=LazyGroup, lines=COMMANDS, package=__name__, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="linkage")
-def cli() -> None:
+@click.option(
+    "--config",
+    type=PATH,
+    metavar="FILE",
+    show_default="./linkage.toml, if there is one",
+    help="Options that hold where none is given.",
+)
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None) -> None:
     """Find rings of accounts that share payment methods, IPs, devices and prompts.
 
     \b
@@ -53,6 +70,14 @@ def cli() -> None:
 
     A ring is a lead for a person, with its evidence and its doubts; it is no verdict.
     """
+    try:
+        path = settings.config_file(config)
+        if path is not None:
+            ctx.default_map = settings.defaults(cli, path)
+    except LinkageError as exc:
+        if ctx.invoked_subcommand not in _WITHOUT_CONFIG:
+            raise
+        ctx.obj = exc
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -1,12 +1,12 @@
 """How `linkage ring` shows why and why not: waterfalls, strongest values, the weakest bridge, the verdict."""
 
-from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from linkage.ring_decided import decided
 
 if TYPE_CHECKING:
+    from linkage.context.model import Place
     from linkage.output import Page
     from linkage.results import EvidenceRow, Ring
     from linkage.ring_why import RingWhy
@@ -48,7 +48,7 @@ def print_values(why: "RingWhy", page: "Page", limit: int | None) -> None:
     page.say("Evidence, in bits of an average member; in: members who share it, out: other accounts that do.")
     cells = [
         (kind, members, others, f"{bits:+.2f}", value)
-        for kind, members, others, bits, value in _lines(why.found.evidence, limit)
+        for kind, members, others, bits, value in _lines(why.found, limit)
     ]
     page.table(
         [("kind", "left"), ("in", "right"), ("out", "right"), ("bits", "right"), ("value", "left")],
@@ -56,16 +56,23 @@ def print_values(why: "RingWhy", page: "Page", limit: int | None) -> None:
     )
 
 
-def _lines(evidence: Sequence["EvidenceRow"], limit: int | None) -> list[tuple[str, str, str, float, str]]:
+def _lines(found: "Ring", limit: int | None) -> list[tuple[str, str, str, float, str]]:
     """Kind, members, outsiders, bits and value: the strongest values one by one, of the rest a sum for each kind."""
+    evidence, known = found.evidence, found.known
     lines = [
-        (e.kind, f"{e.accounts:,}", f"{e.outsiders:,}", e.bits, f"{e.label} ({e.value})" if e.label else e.value)
+        (e.kind, f"{e.accounts:,}", f"{e.outsiders:,}", e.bits, _value(e, known.get((e.kind, e.value))))
         for e in evidence[:limit]
     ]
     rest = sorted(evidence[len(lines) :], key=lambda e: e.kind)
     sums = [(kind, list(rows)) for kind, rows in groupby(rest, key=lambda e: e.kind)]
     more = [(kind, "", "", sum(e.bits for e in rows), f"{len(rows):,} more") for kind, rows in sums]
     return lines + sorted(more, key=lambda line: (-line[3], line[0]))
+
+
+def _value(row: "EvidenceRow", place: "Place | None") -> str:
+    """What to call a value, and in parentheses what is known of it beside that."""
+    beside = "; ".join(part for part in (row.value if row.label else "", place.words if place else "") if part)
+    return f"{row.label or row.value} ({beside})" if beside else row.value
 
 
 def print_score(why: "RingWhy", page: "Page") -> None:

@@ -1,10 +1,14 @@
 """`linkage why`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from linkage.commands.common import case_option, output_options, print_json
+
+if TYPE_CHECKING:
+    from linkage.why import Tie
 
 
 @click.command(name="why")
@@ -30,7 +34,7 @@ def command(account: str, other_account: str, case: Path, as_json: bool) -> None
         cells = [
             (
                 t.kind,
-                f"{t.label} ({t.value})" if t.label else t.value,
+                f"{t.label or t.value} ({beside})" if (beside := _beside(t)) else t.value,
                 f"{t.accounts:,}",
                 f"{t.bits:.1f}",
                 f"{t.counted:.1f}",
@@ -46,3 +50,7 @@ def command(account: str, other_account: str, case: Path, as_json: bool) -> None
     if answer.ring_id:
         page.say(f"Both are in ring {answer.ring_id}.")
     page.say(answer.verdict)
+
+
+def _beside(tie: "Tie") -> str:
+    return "; ".join(part for part in (tie.value if tie.label else "", tie.place) if part)

@@ -52,6 +52,7 @@ def condense(weighed: Weighed, labels: NDArray[np.int64]) -> Weighed:
         accounts=nodes,
         ceiling=s.ceiling[still],
         rivals=s.rivals[still],
+        chance=s.chance[still] if len(s.chance) else s.chance,
         behaviour=np.zeros((nodes, 0)),
     )
     out = weigh(condensed, weighed.reliability)

@@ -46,8 +46,8 @@ class Weighed:
         population: N.
         bits: float64[I], log2(m N / d), at least 0.
         habit: float64[S], 0 to 1: how much of the account's life happens with the identifier (`habit`), how near in
-            time to others who have it (`nearness`), and how far the identifier's own test (`ceiling`) and those who
-            use it less (`rivals`) let it count.
+            time to others who have it (`nearness`), and how far the identifier's own test (`ceiling`), those who use it
+            less (`rivals`) and its network type (`chance`) let it count.
         reliability: float64[K], m of each kind, as stated or as estimated (`reliability.agreement`).
         likeness: what it is worth that accounts behave alike.
     """
@@ -129,6 +129,10 @@ def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) 
     if sightings.rivals.any():
         crowded = degree.astype(np.float64) + sightings.rivals
         most = np.minimum(most, identifier_bits(reliability[sightings.kind], crowded, population))
+    if sightings.chance.any():
+        # An address that strangers share is worth what its type bears, where that is less than its own rarity.
+        by_type = np.maximum(0.0, np.log2(reliability[sightings.kind] / np.maximum(sightings.chance, 1e-300)))
+        most = np.minimum(most, np.where(sightings.chance > 0.0, by_type, np.inf))
     capped = np.minimum(1.0, most / np.maximum(bits, 1e-9))[sightings.identifier]
     carried = habit(sightings.count, sightings.most) * near * capped
     likeness = unlearnt(ranks(sightings.behaviour, linked))

@@ -149,7 +149,16 @@ IDENTIFIER: Final = Nodes(
     "Identifier",
     _properties(kind="text", key="text"),
     _properties(
-        label="text", accounts="integer", bits="float", hub="bool", damped="text", level="text", aliases="texts"
+        label="text",
+        accounts="integer",
+        bits="float",
+        hub="bool",
+        damped="text",
+        level="text",
+        aliases="texts",
+        asn="integer",
+        name="text",
+        type="text",
     ),
     tuple(LABELS.items()),
 )

@@ -35,6 +35,7 @@ CREATE MACRO graph_time(value) AS epoch_ms(value);
 _FROM_RUN: Final = """
 CREATE TABLE base_identifier AS SELECT kind, value, label, accounts, bits FROM kase.shared;
 CREATE TABLE base_sighting AS SELECT account_id, kind, value, count, first_seen, last_seen, bits FROM kase.sightings;
+CREATE TABLE base_place AS SELECT kind, value, asn, name, type FROM kase.places;
 """
 # Else they are made anew; what no run has weighed yet has no bits.
 _FROM_TABLES: Final = """
@@ -44,6 +45,7 @@ CREATE TABLE base_sighting AS
 SELECT i.account_id, h.kind, h.value, s.count, s.first_at AS first_seen, s.last_at AS last_seen, k.bits
 FROM sightings s JOIN shared h USING (identifier) JOIN ids i USING (account)
     LEFT JOIN kase.sightings k USING (account_id, kind, value);
+CREATE TABLE base_place AS SELECT kind, value, asn, name, type FROM placed;
 """
 
 _BASE: Final = """
@@ -78,7 +80,12 @@ CREATE TABLE base_net AS SELECT DISTINCT ip AS value, ip_net AS net FROM (
 """
 
 _RINGS_ONLY: Final = """
-DELETE FROM base_identifier WHERE (kind, value) NOT IN (SELECT (kind, value) FROM base_evidence);
+-- What ties a ring, and the networks of its addresses of which anything is known.
+CREATE TABLE base_kept AS SELECT kind, value FROM base_evidence
+UNION SELECT 'ip_net', p.value FROM base_evidence e LEFT JOIN base_net b USING (value)
+    JOIN base_place p ON p.kind = 'ip_net' AND p.value = coalesce(b.net, CASE WHEN contains(e.value, ':')
+        THEN graph_net_of(e.value) ELSE regexp_replace(e.value, '\\d+$', '0/24') END) WHERE e.kind = 'ip';
+DELETE FROM base_identifier WHERE (kind, value) NOT IN (SELECT (kind, value) FROM base_kept);
 CREATE TABLE drawn AS
 WITH member_of AS (SELECT DISTINCT account_id FROM base_member),
 outside AS (SELECT s.account_id, row_number() OVER (PARTITION BY s.kind, s.value ORDER BY s.bits DESC NULLS LAST,
@@ -110,8 +117,9 @@ CREATE TABLE want_identifier AS SELECT graph_key(b.kind) AS kind, graph_key(b.va
         '^[a-z]+:', ''), '([0-9a-f]{8})[0-9a-f]{8,}', '\\1') ELSE b.value END), 80) AS label,
     b.accounts, round(b.bits, 4) AS bits, CASE WHEN h.kind IS NOT NULL THEN true END AS hub, h.reason AS damped,
     CASE WHEN b.kind = 'prompt' THEN coalesce(nullif(regexp_extract(b.value,
-        '^(exact|template|opening|ending):[0-9a-f]{16}$', 1), ''), 'given') END AS level, a.aliases
-FROM base_identifier b LEFT JOIN base_hub h USING (kind, value)
+        '^(exact|template|opening|ending):[0-9a-f]{16}$', 1), ''), 'given') END AS level, a.aliases,
+    p.asn::BIGINT AS asn, p.name, p.type
+FROM base_identifier b LEFT JOIN base_hub h USING (kind, value) LEFT JOIN base_place p USING (kind, value)
     LEFT JOIN base_alias a ON b.kind = 'prompt' AND a.value = b.value;
 
 CREATE TABLE want_ring AS SELECT ring_id, rank, round(score, 4) AS score, q_value, status, accounts, exchanges,

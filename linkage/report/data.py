@@ -12,6 +12,7 @@ import numpy as np
 
 from linkage import decisions, results, store
 from linkage.bridge import Held
+from linkage.context.model import Place
 from linkage.model import FLAGGED, LIKENESS, TIERS, kind_of, public_kind
 from linkage.output import q_value
 from linkage.output import score as shown_score
@@ -85,6 +86,7 @@ _TABLES: Final = {
     "accounts": f"""SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
         FROM members m JOIN accounts a USING (account_id) WHERE {_OF}""",
     "people": PEOPLE,
+    "places": results.PLACES,
     "bound": BOUND,
     "allowed": ALLOWED,
 }
@@ -112,6 +114,7 @@ class _Read:
         self.touching = rows["touching"]
         self.people = _each(People, {ring: [row[1:] for row in people] for ring, people in rows["people"].items()})
         self.accounts = {ring: {row[1]: row[2:] for row in known} for ring, known in rows["accounts"].items()}
+        self.places = _each(Place, {ring: [row[1:] for row in own] for ring, own in rows["places"].items()})
         self.bound, self.allowed = _each(BoundRow, rows["bound"]), _each(AllowedRow, rows["allowed"])
         self.standing = decisions.standing(con, utc_now())
         self.decisions = defaultdict(list)
@@ -126,6 +129,7 @@ class _Read:
         found = Ring(
             ring, tuple(self.members[at]), tuple(self.evidence[at]), tuple(self.bystanders[at]),
             tuple(self.decisions[at]), self.standing.get((at, None)), tuple(self.bound[at]), tuple(self.allowed[at]),
+            tuple(self.places[at]),
         )  # fmt: skip
         strongest, people = self.strongest[at], self.people[at]
         ties = [Held(*row[1:6]) for row in self.ties[at]]
@@ -266,7 +270,7 @@ def _detail(why: RingWhy, read: _Read) -> dict[str, Any]:
 
 
 def _evidence(found: Ring, sharers: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    rows = found.evidence[:EVIDENCE]
+    rows, known = found.evidence[:EVIDENCE], found.known
     others: dict[tuple[str, str], list[str]] = defaultdict(list)
     for _, kind, value, other in sharers:
         others[kind, value].append(other)
@@ -275,12 +279,17 @@ def _evidence(found: Ring, sharers: Sequence[tuple[Any, ...]]) -> dict[str, Any]
         more[row.kind].append(row.bits)
     return {
         "rows": [
-            [e.kind, e.label or e.value, e.value if e.label else "", e.accounts, e.outsiders, e.bits,
+            [e.kind, e.label or e.value, _beside(e, known.get((e.kind, e.value))), e.accounts, e.outsiders, e.bits,
              _day(e.first_seen), _day(e.last_seen), others[e.kind, e.value][:SHARERS],
              max(0, len(others[e.kind, e.value]) - SHARERS)] for e in rows
         ],
         "more": [[kind, len(bits), round(sum(bits), 4)] for kind, bits in sorted(more.items())],
     }  # fmt: skip
+
+
+def _beside(row: EvidenceRow, place: Place | None) -> str:
+    """What stands in parentheses beside a value: the value, where its label is shown, and what is known of it."""
+    return "; ".join(part for part in (row.value if row.label else "", place.words if place else "") if part)
 
 
 def _members(found: Ring, accounts: dict[str, Any]) -> dict[str, Any]:

@@ -43,8 +43,8 @@ TRIES: Final = 1_000
 def rewired(sightings: Sightings, seed: int) -> Sightings:
     """The sightings, tied at random.
 
-    `count`, `most`, `first` and `last` stay with the account's end of a tie, `kind`, `ceiling` and `rivals` with the
-    identifier. The order of the rows given changes nothing, as long as `alone` is sorted.
+    `count`, `most`, `first` and `last` stay with the account's end of a tie, `kind`, `ceiling`, `rivals` and `chance`
+    with the identifier. The order of the rows given changes nothing, as long as `alone` is sorted.
 
     Args:
         sightings: as identified.
@@ -116,6 +116,7 @@ def by_chance(sightings: Sightings) -> Sightings:
         kind=s.kind[kept],
         ceiling=s.ceiling[kept],
         rivals=s.rivals[kept],
+        chance=s.chance[kept] if len(s.chance) else s.chance,
     )
 
 
