@@ -197,7 +197,15 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS
+_ALIASES: Final = """
+-- Other names of accounts, as other systems call them (linkage/ingest/aliases.py): of an e-mail address what masks it.
+CREATE TABLE aliases (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    file BIGINT, line BIGINT);
+"""
+
+SCHEMA: Final = (
+    _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS + _ALIASES
+)
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -213,5 +221,6 @@ MIGRATIONS: Final[dict[int, str]] = {
     + _DECISION_COLUMNS
     + _BOUND
     + _ALLOWANCES
-    + _NULLS,
+    + _NULLS
+    + _ALIASES,
 }

@@ -201,6 +201,13 @@ def email_label(sql: str) -> str:
     return f"left({sql}, 1) || '***@' || split_part({sql}, '@', 2)"
 
 
+def account_name(sql: str) -> str:
+    """What stands for an account that another system names `sql`: an e-mail address masked, with a part of its HMAC."""
+    canonical = email(sql)
+    masked = f"{email_label(canonical)} || '#' || left({hmac('email', canonical)}, 16)"
+    return f"CASE WHEN contains({sql}, '@') AND {is_email(sql)} THEN {masked} ELSE {sql} END"
+
+
 def phone(sql: str) -> str:
     """`+` and digits, 7 to 15 of them; NULL if it is no number."""
     digits = f"regexp_replace(regexp_replace({sql}, '^00', '+'), '[^0-9+]', '', 'g')"

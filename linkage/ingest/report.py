@@ -31,7 +31,8 @@ class FileReport:
     """What became of one file.
 
     Attributes:
-        path, table: the file.
+        path, table: the file, and the contract table that it was read as.
+        preset, why: the source that it was recognised as, and by what; "" where its columns are the contract's.
         already: it had been ingested before, so nothing was done.
         error: why it was refused whole, or "".
         rows, added, rejected: records in it, rows that the case gained or changed, rows set aside.
@@ -55,6 +56,8 @@ class FileReport:
     private_ips: int = 0
     ignored_columns: tuple[str, ...] = ()
     seconds: float = 0.0
+    preset: str = ""
+    why: str = ""
 
     @property
     def too_private(self) -> bool:
