@@ -203,10 +203,13 @@ class _Looking:
         found: list[Source] = []
         for reading in preset.readings:
             changed = overridden(reading, self._changes)
-            if any(_fills(shape, changed.table, row) for row in changed.rows):
+            if any(_fills(shape, preset, changed.table, row) for row in changed.rows):
                 changed = replace(changed, first=not found)
                 found.append(replace(source, table=reading.table, reading=changed, preset=preset, why=why))
-        if not found:
+        # The lines of a log all have the same groups, which may be empty.
+        account = found[0].reading.rows[0].columns["account_id"] if found and found[0].reading else Value()
+        named = any(record.get(path) not in (None, "", "-") for record in shape.records for path in account.paths)
+        if not found or (preset.line and not named):
             raise InputError(
                 f"{source.path}, read as {preset.title}, has no column that names the account and what it had or did.",
                 preset.lacking or "Say which column names the account: --map account_id=COLUMN.",
@@ -229,9 +232,13 @@ def _fits(shape: Shape, table: str) -> bool:
     return all(column.name in names for column in TABLES[table] if column.required)
 
 
-def _fills(shape: Shape, table: str, row: Row) -> bool:
+def _fills(shape: Shape, preset: Preset, table: str, row: Row) -> bool:
     """Whether a file has what a row needs, and anything beside the account and the time."""
-    filled = {name for name, v in row.columns.items() if not v.paths or any(has(shape, path) for path in v.paths)}
+    filled = {
+        name
+        for name, value in row.columns.items()
+        if not value.paths or any(has(shape, place) for path in value.paths for place in preset.places(path))
+    }
     return all(c.name in filled for c in TABLES[table] if c.required) and bool(filled - {"account_id", "at"})
 
 

@@ -128,12 +128,14 @@ def _row(source: Source, cells: Cells, row: Row, values: dict[Value, str]) -> di
         if not value.paths:
             found[column.name] = literal(value.text)
             continue
-        at = _value(cells, value, values)
+        at = _value(source, cells, value, values)
         if at:
             found[column.name] = _named(source, value, at) if column.name in _NAMES else at
     conditions = []
     for path, allowed in row.only:
-        at = _value(cells, Value((path,)), values) or "NULL"
+        at = _value(source, cells, Value((path,)), values)
+        if not at:
+            continue
         conditions.append(f"coalesce(lower({at}) IN ({', '.join(literal(word.lower()) for word in allowed)}), false)")
     if source.preset or not source.reading.first:
         given = {name: n.no_placeholder(sql) for name, sql in found.items() if not sql.startswith("'")}
@@ -159,13 +161,14 @@ def _items(sql: str) -> str:
     return f"list_filter({items}, lambda x: trim(x) <> '')"
 
 
-def _value(cells: Cells, value: Value, values: dict[Value, str]) -> str:
+def _value(source: Source, cells: Cells, value: Value, values: dict[Value, str]) -> str:
     """The name of the value's text; "" if the file has nothing for it."""
     if value not in values:
-        texts = [n.text(sql) for path in value.paths if (sql := cells.sql(path))]
+        paths = [place for path in value.paths for place in (source.preset.places(path) if source.preset else (path,))]
+        texts = [_read(value.reader, n.text(sql)) for sql in dict.fromkeys(map(cells.sql, paths)) if sql]
         if not texts:
             return ""
-        values[value] = _read(value.reader, f"coalesce({', '.join(texts)})" if len(texts) > 1 else texts[0])
+        values[value] = f"coalesce({', '.join(map(n.no_placeholder, texts))})" if len(texts) > 1 else texts[0]
     return f"v{list(values).index(value)}"
 
 
@@ -175,6 +178,8 @@ def _read(reader: str, sql: str) -> str:
         first = f"trim(split_part({sql}, ',', 1))"
         bare = rf"regexp_replace(regexp_replace({first}, '^\[(.*)\](:[0-9]+)?$', '\1'), '^([0-9.]+):[0-9]+$', '\1')"
         return f"CASE WHEN NOT regexp_full_match({first}, '[A-Za-z][A-Za-z0-9 .-]*') THEN {bare} END"
+    if reader == "e-mail":
+        return f"CASE WHEN {n.is_email(sql)} THEN {sql} END"
     if reader == "log time":
         read = f"try_strptime({sql}, '%d/%b/%Y:%H:%M:%S %z')"
         return f"coalesce(strftime({read}, '%Y-%m-%dT%H:%M:%SZ'), {sql})"

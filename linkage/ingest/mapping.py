@@ -7,6 +7,7 @@ A preset is data, `presets/NAME.toml`. Its grammar:
     signs, columns               columns that no other source has; others that it has
     records                      the path to the records in a JSON document, e.g. `Records[*]`
     line                         a regular expression with named groups, for a text log
+    under                        what may wrap the columns: `attributes`
     lacking                      what to do where no column names the account
     [[read]]                     one row of a contract table from each record
       table                      the contract table
@@ -29,7 +30,7 @@ from typing import Any, Final
 from linkage.errors import LinkageError, UsageError
 from linkage.model import TABLES
 
-READERS: Final = ("address", "log time", "nanoseconds", "prompt")
+READERS: Final = ("address", "e-mail", "log time", "nanoseconds", "prompt")
 """How a value may be read beyond what the contract's column does: see `mapped`."""
 
 _FOLDER: Final = Path(__file__).parent / "presets"
@@ -101,7 +102,12 @@ class Preset:
     readings: tuple[Reading, ...]
     records: str = ""
     line: str = ""
+    under: str = ""
     lacking: str = ""
+
+    def places(self, path: str) -> tuple[str, ...]:
+        """Where a path may lie: on top, or `under` what wraps it."""
+        return (path, f"{self.under}.{path}") if self.under else (path,)
 
 
 def split(path: str) -> tuple[str, ...]:

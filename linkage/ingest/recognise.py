@@ -61,9 +61,12 @@ def candidates(source: Source) -> list[Recognised]:
             if lines and len(shape.records) >= _LINES * len(lines):
                 found.append(Recognised(preset, tuple(shape.names), 0))
             continue
-        signs = tuple(sign for sign in preset.signs if has(shape, sign))
+        signs, columns = (
+            tuple(path for path in paths if any(has(shape, place) for place in preset.places(path)))
+            for paths in (preset.signs, preset.columns)
+        )
         if signs:
-            found.append(Recognised(preset, signs, sum(has(shape, column) for column in preset.columns)))
+            found.append(Recognised(preset, signs, len(columns)))
     return sorted(found, key=lambda one: (-len(one.signs), -one.columns, one.preset.name))
 
 
