@@ -131,7 +131,7 @@ CREATE TABLE commands (command BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL
 -- One row a file that went in; (sha256, "table") is its identity.
 CREATE TABLE files (file BIGINT PRIMARY KEY, command BIGINT NOT NULL, name VARCHAR NOT NULL, "table" VARCHAR NOT NULL,
     sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, rows BIGINT NOT NULL, added BIGINT NOT NULL,
-    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL);
+    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL, preset VARCHAR);
 CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reason VARCHAR NOT NULL, excerpt VARCHAR);
 
 -- At most two rows an account: what older commands settled, and what the newest command said.
@@ -197,6 +197,10 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
+_PRESET_COLUMN: Final = """
+ALTER TABLE files ADD COLUMN IF NOT EXISTS preset VARCHAR;
+"""
+
 _ALIASES: Final = """
 -- Other names of accounts, as other systems call them (linkage/ingest/aliases.py): of an e-mail address what masks it.
 CREATE TABLE aliases (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
@@ -222,5 +226,6 @@ MIGRATIONS: Final[dict[int, str]] = {
     + _BOUND
     + _ALLOWANCES
     + _NULLS
-    + _ALIASES,
+    + _ALIASES
+    + _PRESET_COLUMN,
 }

@@ -169,6 +169,16 @@ def _warn(report: "IngestReport") -> None:
                 f"Warning: {file.private_ips / file.ips:.0%} of the addresses in {file.path.name} are private. "
                 "If they stand for real ones, run again with --keep-private-ips."
             )
+    if report.joined:
+        note(f"Aliases joined {report.joined:,} rows of earlier files to their accounts")
+    if report.joins:
+        several = len(report.joins.sources) > 1
+        for row in [row for row in report.joins.sources if several and row.alone and row.source]:
+            note(f"{row.source}: {row.alone:,} of {row.accounts:,} accounts are named by no other source")
+        if report.joins.ambiguous:
+            note(f"{len(report.joins.ambiguous):,} aliases are ambiguous, and join nothing")
+        if several or report.joins.ambiguous:
+            note("See them, and how to join them: linkage aliases")
     if report.reasons:
         note(f"Rejected {report.rejected:,} rows:")
         for reason, count in report.reasons:

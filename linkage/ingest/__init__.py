@@ -5,6 +5,7 @@ columns are another system's, `mapped` says how to read it; `stage` reads it thr
 and `normalise`, `lines` finds where its rows stand, `merge` puts it into the case; `load` holds them together.
 """
 
+from linkage.ingest.aliases import Joins, joins
 from linkage.ingest.explain import Explained, explain
 from linkage.ingest.load import ingest
 from linkage.ingest.mapping import Preset, presets
@@ -15,12 +16,14 @@ __all__ = [
     "Explained",
     "FileReport",
     "IngestReport",
+    "Joins",
     "Preset",
     "Progress",
     "RejectRow",
     "explain",
     "export_rejects",
     "ingest",
+    "joins",
     "presets",
     "rejects",
 ]

@@ -81,7 +81,8 @@ def _match(source: Source, names: Sequence[str]) -> tuple[dict[str, list[int]], 
         plain = name.strip().lower()
         if plain in contract:
             places.setdefault(plain, []).append(at)
-        elif plain:
+        elif plain and (source.table, plain) != ("accounts", "aliases"):
+            # Aliases are a table of their own: see `find`.
             ignored.append(name.strip())
     return places, tuple(ignored)
 

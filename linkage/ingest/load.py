@@ -12,7 +12,7 @@ import duckdb
 from linkage import store
 from linkage.errors import InputError, translate
 from linkage.files import sha256
-from linkage.ingest import mapped, normalise
+from linkage.ingest import aliases, mapped, normalise
 from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge, merge_prompts
 from linkage.ingest.normalise import Rules
@@ -87,7 +87,8 @@ def ingest(
         # Raw private text is on its way through this connection: it must have no place on disk to spill to.
         con.execute("SET temp_directory = ''")
         try:
-            reports = _Run(con, target, rules, key, fresh=fresh, dry_run=dry_run, tell=progress).all(found.sources)
+            run = _Run(con, target, rules, key, fresh=fresh, dry_run=dry_run, tell=progress)
+            reports = run.all(found.sources)
         except duckdb.Error as exc:
             raise translate(exc, f"ingesting into {case}") from None
         reports += [
@@ -101,7 +102,10 @@ def ingest(
         kept = keep_private_ips
         if not dry_run:
             kept = remember(target, keep_private_ips)
-    return IngestReport(case, tuple(reports), found.passed_over, kept, round(time.monotonic() - started, 3))
+        joins = aliases.joins(target, limit=0) if not dry_run and aliases.has_joins(target) else None
+    return IngestReport(
+        case, tuple(reports), found.passed_over, kept, round(time.monotonic() - started, 3), run.joined, joins
+    )
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,8 @@ class _Run:
         self._con, self._case, self._rules, self._key = con, case, rules, key
         self._dry_run, self._tell = dry_run, tell
         self._skeletons = Skeletons(con, key) if rules.skeletons else None
+        self._names = 0
+        self.joined = 0
 
     def all(self, sources: Sequence[Source]) -> list[FileReport]:
         digests = {path: _digest(path) for path in {source.path for source in sources}}
@@ -144,6 +150,8 @@ class _Run:
         done = rows = 0
         reports: list[FileReport] = []
         seen: set[tuple[str, str]] = set(command.known)
+        # Where no source names an account otherwise, nothing here costs anything.
+        self._names = 0 if self._fresh else aliases.load(self._con, self._case)
         for source in sources:
             identity = (digests[source.path], source.table)
             if identity in seen:
@@ -153,9 +161,13 @@ class _Run:
                 report = self._one(source, identity, command.number, start)
                 if not report.error:
                     seen.add(identity)
+                    if source.table == "aliases" and not self._dry_run:
+                        self._names = aliases.load(self._con, self._case)
                 reports.append(report)
                 rows += report.rows
             done += source.size
+        if self._names and not self._dry_run:
+            self.joined = aliases.join_case(self._con, self._case)
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         if not self._dry_run:
             # By now no raw text is about: what is sorted and joined here may spill to disk.
@@ -231,6 +243,8 @@ class _Run:
             return _Done(staged, 0, ips, private)
         if self._skeletons and how.noting:
             self._skeletons.gather(how.noting, how.parameters)
+        if self._names:
+            aliases.join_stage(self._con, how.source.table)
         with self._transaction(command):
             file = _next_file(self._con)
             line = staged.place.sql(self._con, "record")
@@ -245,7 +259,7 @@ class _Run:
     def _straight(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done | None":
         """The short way for the first clean file of a table, into a case that this call made: nobody waits for it."""
         table = how.source.table
-        if not self._fresh or self._dry_run or table == "accounts" or how.prompts or how.mapped:
+        if not self._fresh or self._dry_run or table == "accounts" or how.prompts or how.mapped or self._names:
             return None
         try:
             with self._transaction(command):
@@ -290,7 +304,8 @@ class _Run:
         con = self._con
         values = [number, command, source.path.name, source.table, identity[0], source.size, staged.rows, added]
         con.execute(
-            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), utc_now()]
+            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*values, len(staged.rejects), utc_now(), _title(source) or None],
         )
         _insert_rejects(con, number, staged)
 

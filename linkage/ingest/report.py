@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from linkage.ingest.aliases import Joins
+
 PRIVATE_SHARE: Final = 0.2
 """From this share of private addresses in a file on, its report warns."""
 
@@ -75,6 +77,8 @@ class IngestReport:
         passed_over: files in folders that no table's name fits.
         keep_private_ips: private addresses count as evidence.
         seconds: wall time.
+        joined: rows of earlier files that aliases joined to another account.
+        joins: how sources name accounts; None where there is one source and no alias.
     """
 
     case: Path
@@ -82,6 +86,8 @@ class IngestReport:
     passed_over: tuple[Path, ...]
     keep_private_ips: bool
     seconds: float
+    joined: int = 0
+    joins: Joins | None = None
 
     @property
     def rows(self) -> int:
