@@ -42,6 +42,6 @@ def command(case: Path, limit: int, as_json: bool) -> None:
         )
     if found.unjoined:
         page.say("")
-        cells = [(row.account_id, row.rows, row.source) for row in found.unjoined]
-        page.table([("account", "left"), ("rows", "right"), ("known only to", "prose")], cells)
+        lone = [(row.account_id, row.rows, row.source) for row in found.unjoined]
+        page.table([("account", "left"), ("rows", "right"), ("known only to", "prose")], lone)
         note("Join them by a file aliases.csv with account_id, value: your account, and the name that stands here.")

@@ -76,13 +76,14 @@ def _walk(value: Any, parts: tuple[str, ...]) -> tuple[Step, ...] | None:
 class Cells:
     """SQL for the text of paths in the records of one file.
 
-    Each way into a record is taken once: `inner` is the SELECT list of the inner query that takes it.
+    Each way into a record is taken once: `inner` and `outer` are the SELECT lists of the queries that take them.
     """
 
     def __init__(self, shape: Shape, names: Sequence[str] | None = None) -> None:
         """`names` are the columns of a CSV file, read as c0, c1, …; without them a record is the JSON in `json`."""
         self._shape, self._names = shape, names
         self._entries: dict[str, int] = {}
+        self._cells: dict[tuple[Step, ...], str] = {}
 
     @property
     def inner(self) -> str:
@@ -92,11 +93,21 @@ class Cells:
         paths = ", ".join(literal(path) for path in self._entries) or "'$'"
         return f"json_extract_string(json, [{paths}]) AS j"
 
+    @property
+    def outer(self) -> str:
+        """What the query around it selects: the cells r0, r1, …, each worked out once, however often it is used."""
+        return ", ".join(f"{sql} AS r{at}" for at, sql in enumerate(self._cells.values())) or "NULL AS nothing"
+
     def sql(self, path: str) -> str | None:
         """SQL for the text at `path`; None if the file has nothing there."""
         way = steps(self._shape, path)
         if way is None:
             return None
+        if way not in self._cells:
+            self._cells[way] = self._text(way)
+        return f"r{list(self._cells).index(way)}"
+
+    def _text(self, way: tuple[Step, ...]) -> str:
         keys: list[str] = []
         current = ""
         for what, name in way:

@@ -81,11 +81,12 @@ def mapped(source: Source) -> Layout:
         select = f"* REPLACE (unnest({_items(reading.listed)}) AS {reading.listed})"
     query = (
         f"(SELECT {select} FROM (SELECT record, unnest([{structs}], recursive := true) FROM "
-        f"(SELECT row_number() OVER () - 1 AS record, {listed} FROM {inner})) WHERE told)"
+        f"(SELECT record, {listed} FROM (SELECT row_number() OVER () - 1 AS record, {cells.outer} FROM {inner}))) "
+        "WHERE told)"
     )
     found = {name: f'"{name}"' for name in columns}
     _refuse_lacking(source, found)
-    counting = cards.counting(looked, inner)
+    counting = cards.counting(looked, f"(SELECT {cells.outer} FROM {inner})" if names is None else inner)
     return Layout(query, parameters, found, _ignored(source, shape), counting)
 
 
