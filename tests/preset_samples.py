@@ -197,7 +197,7 @@ def _flat(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 def _langfuse() -> Iterator[dict[str, Any]]:
     for event in events():
         yield {
-            "id": event.id,
+            "id": f"obs-{event.id}",
             "trace_id": f"trace-{event.number}",
             "project_id": "prj_1",
             "environment": "default",
@@ -233,7 +233,7 @@ def _langfuse() -> Iterator[dict[str, Any]]:
 def _helicone() -> Iterator[dict[str, Any]]:
     for event in events():
         yield {
-            "response_id": event.id,
+            "response_id": f"resp-{event.id}",
             "response_created_at": _iso(event.at + timedelta(seconds=2)),
             "response_status": "200",
             "request_created_at": _iso(event.at),
@@ -295,7 +295,7 @@ def _attributes(event: Event, *, old: bool) -> dict[str, Any]:
         **names,
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": "openai",
-        "gen_ai.response.id": event.id,
+        "gen_ai.response.id": f"chat-{event.id}",
         "gen_ai.input.messages": json.dumps(
             [{"role": "user", "parts": [{"type": "text", "content": event.prompt}]}],
         ),
@@ -435,7 +435,7 @@ def _bedrock() -> Iterator[dict[str, Any]]:
             "accountId": str(111122223333 + event.account),
             "identity": {"arn": f"arn:aws:iam::{111122223333 + event.account}:user/app"},
             "region": "us-east-1",
-            "requestId": event.id,
+            "requestId": f"inv-{event.id}",
             "operation": "Converse",
             "modelId": "small.model-v1:0",
             "input": {"inputContentType": "application/json", "inputBodyJson": body, "inputTokenCount": 120},

@@ -41,6 +41,11 @@ _FORMATS: Final[dict[str, Format]] = {
 }
 _COMPRESSIONS: Final[dict[str, Compression]] = {".gz": "gzip", ".zst": "zstd"}
 
+_HINTS: Final = 4
+"""Columns of a preset, one of them a sign, that make a file worth a question."""
+
+_ROW_BY_ROW: Final = frozenset({"payment_id", "value", "prompt"})
+
 _CONTRACT: Final = frozenset({"csv", "tsv", "jsonl", "parquet"})
 
 
@@ -171,7 +176,12 @@ class _Looking:
         if table and (self._changes or self._told.table):
             return self._contract(source, table)
         shape = look(source)
-        cards.check_start(str(source.path), shape.names, () if table else shape.records)
+        # Rows of a contract table are set aside one by one for a card number where payments and identifiers stand.
+        told = _ROW_BY_ROW if table else frozenset()
+        records = [
+            {name: v for name, v in record.items() if name.strip().lower() not in told} for record in shape.records
+        ]
+        cards.check_start(str(source.path), shape.names, records)
         if table and _fits(shape, table):
             return self._contract(source, table)
         known = candidates(source)
@@ -179,7 +189,7 @@ class _Looking:
             return self._mapped(source, known[0].preset, known[0].why)
         if table:
             return self._contract(source, table)
-        if known and len(known[0].signs) > 1:
+        if known and len(known[0].signs) + known[0].columns >= _HINTS:
             names = " or ".join(one.preset.name for one in known[:3])
             raise InputError(
                 f"{source.path} could be of {names}: too few of its columns tell.",

@@ -1,7 +1,7 @@
 """Where a path of a mapping leads in the records of a file, and the SQL that goes there."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from linkage.ingest.mapping import split
@@ -15,31 +15,33 @@ in a list of `{key, value}`, as OpenTelemetry writes attributes."""
 _PAIR_VALUES: Final = ("stringValue", "intValue", "doubleValue", "boolValue")
 
 
-def locate(records: Sequence[Mapping[str, Any]], path: str) -> tuple[Step, ...] | None:
+def locate(shape: Shape, path: str) -> tuple[Step, ...] | None:
     """The steps to `path`, in the first record that has it, whatever its case; None if none has."""
     parts = split(path)
-    for record in records:
-        found = _walk(record, parts)
-        if found is not None:
-            return found
+    for count in range(len(parts), 0, -1):
+        name = shape.spelled.get(".".join(parts[:count]).lower())
+        if name is None:
+            continue
+        for record in shape.records:
+            found = _walk(record[name], parts[count:]) if name in record else None
+            if found is not None:
+                return (("key", name), *found)
     return None
 
 
 def has(shape: Shape, path: str) -> bool:
     """Whether a file has what `path` names."""
-    plain = path.lower()
-    return any(name.strip().lower() == plain for name in shape.names) or locate(shape.records, path) is not None
+    return path.lower() in shape.spelled or locate(shape, path) is not None
 
 
 def steps(shape: Shape, path: str) -> tuple[Step, ...] | None:
     """The steps to `path`; where no record shows it, those that lead there if a later one has it. None if none can."""
-    found = locate(shape.records, path)
+    found = locate(shape, path)
     if found is not None:
         return found
     parts = split(path)
-    spelled = {name.strip().lower(): name for name in reversed(shape.names)}
     for count in range(len(parts), 0, -1):
-        name = spelled.get(".".join(parts[:count]).lower())
+        name = shape.spelled.get(".".join(parts[:count]).lower())
         if name is not None:
             rest = tuple(("key", part) for part in parts[count:])
             parse = (("parse", ""),) if rest and not shape.document else ()

@@ -169,7 +169,9 @@ def _value(source: Source, cells: Cells, value: Value, values: dict[Value, str])
         texts = [_read(value.reader, n.text(sql)) for sql in dict.fromkeys(map(cells.sql, paths)) if sql]
         if not texts:
             return ""
-        values[value] = f"coalesce({', '.join(map(n.no_placeholder, texts))})" if len(texts) > 1 else texts[0]
+        # Of several, the first that says anything: logs write a dash for nothing.
+        said = ", ".join(f"nullif({text}, '-')" for text in texts)
+        values[value] = f"coalesce({said})" if texts[1:] else texts[0]
     return f"v{list(values).index(value)}"
 
 

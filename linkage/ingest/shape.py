@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final, Literal
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from linkage.ingest.sources import MAX_LINE, Source
 
 Document = Literal["", "lines", "array", "object"]
 
-SAMPLE: Final = 200
+SAMPLE: Final = 100
 """Records that are looked at."""
 
 _LARGEST_DOCUMENT: Final = 64 << 20
@@ -53,6 +54,11 @@ class Shape:
     records: tuple[Mapping[str, Any], ...]
     document: Document = ""
     path: str = ""
+
+    @cached_property
+    def spelled(self) -> Mapping[str, str]:
+        """Each name in lower case to how the file spells it first."""
+        return {name.strip().lower(): name for name in reversed(self.names)}
 
 
 def csv_header(source: Source) -> Header:

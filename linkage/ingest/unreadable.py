@@ -36,5 +36,10 @@ def _unreadable(source: Source, exc: BaseException) -> Exception:
         return InputError(f"{source.path} holds text that is not UTF-8.", "Export its text as UTF-8.")
     if "unexpected end" in low or isinstance(exc, EOFError) or "end-of-stream" in low or "truncated" in low:
         return InputError(f"{source.path} is cut off.", "Copy or export it again.")
+    if "state machine reached an invalid state" in low:
+        return InputError(
+            f"{source.path} has lines of two kinds of ends, or a quote inside a value that is not doubled.",
+            "Give all its lines the same end (dos2unix FILE), and export it with quotes doubled.",
+        )
     packed = f" packed with {source.compression}" if source.compression != "none" else ""
     return InputError(f"{source.path} cannot be read as {what}{packed}.", "Is it what its name says? Export it again.")
