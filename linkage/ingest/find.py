@@ -99,6 +99,13 @@ def find(paths: Sequence[Path], told: Told) -> Found:
         raise UsageError("--preset says the tables itself.", "Leave out --table or --preset.")
     looking = _Looking(told, overrides(told.maps), named_preset(told.preset) if told.preset else None)
     for path in paths:
+        if str(path).startswith(("postgres:", "postgresql:")):
+            # The address may hold a password, so it is not repeated.
+            select = '(SELECT * FROM "LiteLLM_SpendLogs")'
+            raise UsageError(
+                "linkage reads files, not a database.",
+                f"Export the table first: psql ADDRESS -c '\\copy {select} TO STDOUT CSV HEADER' > spend.csv",
+            )
         if not path.exists():
             raise NotFoundError(f"No such file or folder: {path}.")
         if path.is_dir():

@@ -157,9 +157,11 @@ def boolean(sql: str) -> str:
 
 
 def integer(sql: str) -> str:
-    """A whole number of at least 0; NULL if it is none."""
+    """A whole number of at least 0; NULL if it is none, or has points between its thousands."""
     number = f"TRY_CAST({sql} AS DOUBLE)"
-    return f"CASE WHEN {number} >= 0 AND {number} < 9e15 AND {number} = floor({number}) THEN {number}::BIGINT END"
+    grouped = f"contains({sql}, '.') AND regexp_full_match({sql}, '[0-9]{{1,3}}([.][0-9]{{3}})+')"
+    whole = f"{number} >= 0 AND {number} < 9e15 AND {number} = floor({number})"
+    return f"CASE WHEN {grouped} THEN NULL WHEN {whole} THEN {number}::BIGINT END"
 
 
 def ip(sql: str) -> str:
