@@ -2,7 +2,7 @@
 # make test    everything that must hold: ruff, mypy, pytest
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
-# make test-deep  what takes minutes beside it: a hundred worlds of noise
+# make test-deep  what takes minutes beside it: a hundred worlds of noise, every preset, mangled files
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin

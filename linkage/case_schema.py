@@ -145,7 +145,7 @@ CREATE TABLE commands (command BIGINT PRIMARY KEY, started_at TIMESTAMP NOT NULL
 -- One row a file that went in; (sha256, "table") is its identity.
 CREATE TABLE files (file BIGINT PRIMARY KEY, command BIGINT NOT NULL, name VARCHAR NOT NULL, "table" VARCHAR NOT NULL,
     sha256 VARCHAR NOT NULL, bytes BIGINT NOT NULL, rows BIGINT NOT NULL, added BIGINT NOT NULL,
-    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL);
+    rejected BIGINT NOT NULL, ingested_at TIMESTAMP NOT NULL, preset VARCHAR);
 CREATE TABLE rejects (file BIGINT NOT NULL, line BIGINT, "column" VARCHAR, reason VARCHAR NOT NULL, excerpt VARCHAR);
 
 -- At most two rows an account: what older commands settled, and what the newest command said.
@@ -211,8 +211,28 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
+_PRESET_COLUMN: Final = """
+ALTER TABLE files ADD COLUMN IF NOT EXISTS preset VARCHAR;
+"""
+
+_ALIASES: Final = """
+-- Other names of accounts, as other systems call them (linkage/ingest/aliases.py): of an e-mail address what masks it.
+CREATE TABLE aliases (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value VARCHAR NOT NULL,
+    file BIGINT, line BIGINT);
+"""
+
 SCHEMA: Final = (
-    _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS + _CONTEXT
+    _TABLES
+    + _DECISIONS
+    + _PROMPTS
+    + _RING_KINDS
+    + _LINEAGE
+    + _LIKENESS
+    + _BOUND
+    + _ALLOWANCES
+    + _NULLS
+    + _CONTEXT
+    + _ALIASES
 )
 """Makes an empty case."""
 
@@ -230,5 +250,7 @@ MIGRATIONS: Final[dict[int, str]] = {
     + _BOUND
     + _ALLOWANCES
     + _NULLS
-    + _CONTEXT,
+    + _CONTEXT
+    + _ALIASES
+    + _PRESET_COLUMN,
 }

@@ -80,6 +80,11 @@ TABLES: Final[dict[str, tuple[Column, ...]]] = {
         Column("kind"),
         Column("at", "time"),
     ),
+    "aliases": (
+        Column("account_id", required=True),
+        Column("kind"),
+        Column("value", required=True, private=True),
+    ),
 }
 
 

@@ -44,6 +44,7 @@ def forget_places(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE null_models; DROP TABLE bound; DROP TABLE allowances; DROP TABLE allowed_sightings")
     for table in ("context_tables", "context_ranges", "context_systems", "context_domains", "places"):
         con.execute(f"DROP TABLE {table}")
+    con.execute("DROP TABLE aliases; ALTER TABLE files DROP COLUMN preset")
     for column in ("members", "until"):
         con.execute(f"ALTER TABLE IF EXISTS decisions DROP COLUMN {column}")
     for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from linkage import store
 from linkage.errors import InputError, NotFoundError, UsageError
 from linkage.ingest import FileReport, IngestReport, export_rejects, ingest, rejects
+from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge
 from linkage.ingest.normalise import is_card_number, stored_value
-from linkage.ingest.sources import find_sources
 from linkage.secret import load_or_make_key
 
 
@@ -473,7 +473,7 @@ def test_what_cannot_be_ingested_is_told_in_a_sentence_and_leaves_nothing_behind
     with pytest.raises(NotFoundError):
         ingest([tmp_path / "missing.csv"], case)
     with pytest.raises(UsageError):
-        find_sources([tmp_path], "no_table")
+        find([tmp_path], Told("no_table"))
     assert not list(tmp_path.glob("c.duckdb*"))
     assert not list(tmp_path.glob(".c.duckdb*"))
 

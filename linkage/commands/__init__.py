@@ -18,6 +18,7 @@ from linkage.errors import ExitCode, LinkageError, translate
 COMMANDS: Final = {
     "ingest": "Read account exports into the case file.",
     "rejects": "List or export the rows that were set aside.",
+    "aliases": "Show how sources name accounts, and what no alias joins.",
     "detect": "Find rings of accounts by what they share.",
     "rings": "Show the rings, the first to look at first.",
     "review": "Show which ring is next and why, or decide on one.",

@@ -30,9 +30,19 @@ if TYPE_CHECKING:
 
 
 @click.command(name="ingest")
-@click.argument("paths", nargs=-1, required=True, type=PATH)
+@click.argument("paths", nargs=-1, type=PATH)
 @case_option
 @click.option("--table", type=click.Choice(list(TABLES)), help="The table of all files, where their names do not say.")
+@click.option("--preset", metavar="NAME", help="The source of all files, where their columns do not say.")
+@click.option("--list-presets", is_flag=True, help="List the sources whose exports are known.")
+@click.option(
+    "--map",
+    "maps",
+    multiple=True,
+    metavar="COLUMN=THEIRS",
+    help="Where a column comes from: account_id=user_id, logins.ip=client.address.",
+)
+@click.option("--explain", is_flag=True, help="Show how each column would be read, with three rows; write nothing.")
 @click.option(
     "--hash",
     "hash_kinds",
@@ -56,6 +66,10 @@ def command(
     paths: tuple[Path, ...],
     case: Path,
     table: str | None,
+    preset: str | None,
+    list_presets: bool,
+    maps: tuple[str, ...],
+    explain: bool,
     hash_kinds: tuple[str, ...],
     keep_private_ips: bool,
     keep_skeletons: bool,
@@ -65,18 +79,20 @@ def command(
 ) -> int:
     """Read account exports into the case file.
 
-    PATHS are files and folders. A file's table is in its name: accounts.csv, exchanges-2026-02.parquet,
-    logins.jsonl.gz. Any one table will do; the more of them, the more can be found. The columns, the required ones
-    first, up to the bar:
+    PATHS are files and folders. Exports of Stripe, LiteLLM, Auth0 and others are recognised by their columns, whatever
+    their names (--list-presets, --explain). Of files of your own, the table is in the name: accounts.csv,
+    exchanges-2026-02.parquet, logins.jsonl.gz. Any one table will do; the more of them, the more can be found. The
+    columns, the required ones first, up to the bar:
 
     \b
-      accounts     account_id | created_at banned_at email phone org_id org_verified status country plan
+      accounts     account_id | created_at banned_at email phone org_id org_verified status country plan aliases
       payments     account_id payment_id | method added_at
       logins       account_id | ip device_id user_agent at
       exchanges    account_id at | ip device_id user_agent model prompt prompt_fingerprint
                    exchange_id input_tokens output_tokens
       identifiers  account_id kind value | at
       links        account_id other_account_id | kind at
+      aliases      account_id value | kind
 
     Other columns are ignored, and named. Files that went in before change nothing. Broken rows are set aside: linkage
     rejects. To look before anything is written:
@@ -84,13 +100,23 @@ def command(
     \b
       linkage ingest exports/ --dry-run
     """
+    from linkage.commands.ingest_explain import print_explained, print_presets
     from linkage.ingest import ingest
 
+    if list_presets:
+        print_presets(as_json=as_json)
+        return ExitCode.DONE
+    if not paths:
+        raise click.UsageError("Missing argument 'PATHS...'.")
+    if explain:
+        return print_explained(paths, table=table, preset=preset, maps=maps, as_json=as_json)
     with _progress() as tell:
         report = ingest(
             paths,
             case,
             table=table,
+            preset=preset,
+            maps=maps,
             hash_kinds=[kind for given in hash_kinds for kind in given.split(",")],
             keep_private_ips=keep_private_ips,
             keep_skeletons=keep_skeletons,
@@ -107,9 +133,13 @@ def command(
 
 
 def _print(report: "IngestReport", *, dry_run: bool) -> None:
+    told = set()
     for file in report.files:
         if file.error:
             continue
+        if file.preset and not file.already and file.path not in told:
+            told.add(file.path)
+            note(f"{file.path}: read as {file.preset}: {file.why}")
         if file.already:
             tell(f"{file.path}: already ingested, nothing changed")
             continue
@@ -141,6 +171,16 @@ def _warn(report: "IngestReport") -> None:
                 f"Warning: {file.private_ips / file.ips:.0%} of the addresses in {file.path.name} are private. "
                 "If they stand for real ones, run again with --keep-private-ips."
             )
+    if report.joined:
+        note(f"Aliases joined {report.joined:,} rows of earlier files to their accounts")
+    if report.joins:
+        several = len(report.joins.sources) > 1
+        for row in [row for row in report.joins.sources if several and row.alone and row.source]:
+            note(f"{row.source}: {row.alone:,} of {row.accounts:,} accounts are named by no other source")
+        if report.joins.ambiguous:
+            note(f"{len(report.joins.ambiguous):,} aliases are ambiguous, and join nothing")
+        if several or report.joins.ambiguous:
+            note("See them, and how to join them: linkage aliases")
     if report.reasons:
         note(f"Rejected {report.rejected:,} rows:")
         for reason, count in report.reasons:

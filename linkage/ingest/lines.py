@@ -10,6 +10,7 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
+from linkage.ingest.shape import csv_header
 from linkage.ingest.sources import Source
 from linkage.kernel import kernel
 
@@ -21,7 +22,7 @@ _QUOTE: Final = 34
 
 @dataclass(frozen=True)
 class Lines:
-    """Lines, from 1; in Parquet, rows.
+    """Lines, from 1; in Parquet, rows, and in a JSON document, records.
 
     Attributes:
         first: the line of the first record, where each record stands on the line after the one before; else None.
@@ -75,9 +76,9 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
     Records that cannot be placed (an unclosed quote makes what follows ambiguous) are left out.
     """
     nowhere = np.zeros(0, np.int64)
-    if source.format == "parquet":
+    if source.format in ("parquet", "json"):
         return Lines(1, nowhere, {})
-    header = int(source.format in ("csv", "tsv"))
+    header = csv_header(source).lines if source.format in ("csv", "tsv") else 0
     # A record takes a line or more: where there are no more lines than records, each takes one, and none is blank.
     if not torn and _count(source) == header + total:
         return Lines(header + 1, nowhere, {})
@@ -91,7 +92,7 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
             for offset, place in zip(torn, places.tolist(), strict=True)
             if place < len(physical.offsets)
         }
-    every = _starts(source, quoted=source.format != "jsonl")
+    every = _starts(source, quoted=source.format in ("csv", "tsv"))
     # In a file of one column, DuckDB takes a blank line for a record.
     fitting = [starts for starts in (every.without_blank(), every) if len(starts.offsets) - header == total]
     if not fitting:

@@ -11,21 +11,22 @@ import duckdb
 
 from linkage import store
 from linkage.errors import InputError, translate
-from linkage.ingest import normalise
+from linkage.files import sha256
+from linkage.ingest import aliases, mapped, normalise
+from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge, merge_prompts
-from linkage.ingest.normalise import DERIVED_KINDS, Rules
+from linkage.ingest.normalise import Rules
+from linkage.ingest.opening import case_for, remember, rules_of
 from linkage.ingest.place import place
 from linkage.ingest.report import FileReport, IngestReport, Progress, by_frequency
 from linkage.ingest.skeletons import Skeletons
-from linkage.ingest.sources import Source, find_sources
+from linkage.ingest.sources import Source
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
-from linkage.secret import Key, key_file, load_or_make_key
+from linkage.secret import Key, load_or_make_key
 from linkage.until import utc_now
 
 Tell = Callable[[Progress], None]
-
-_ALWAYS_HASHED = frozenset({"email", "phone", "prompt"})
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ def ingest(
     case: Path,
     *,
     table: str | None = None,
+    preset: str | None = None,
+    maps: Sequence[str] = (),
     hash_kinds: Sequence[str] = (),
     keep_private_ips: bool = False,
     keep_skeletons: bool = False,
@@ -55,7 +58,9 @@ def ingest(
     Args:
         paths: files and folders.
         case: the case file.
-        table: the table of all files; from each file's name if None.
+        table: the table of all files; from each file's name or columns if None.
+        preset: the source of all files (`presets/*.toml`); from each file's columns if None.
+        maps: `COLUMN=PATH` or `TABLE.COLUMN=PATH`: where a column of the contract comes from.
         hash_kinds: identifier kinds whose values are hashed beside e-mails, phones and prompts; kept for the case.
         keep_private_ips: private addresses are evidence; kept for the case.
         keep_skeletons: keep what is needed to show the fixed text of templates, words that few accounts use excepted;
@@ -72,91 +77,35 @@ def ingest(
         MachineError: disk, permission, memory, or the case is in use.
     """
     started = time.monotonic()
-    sources, passed_over = find_sources(paths, table)
+    found = find(paths, Told(table, preset, tuple(maps)))
     fresh = not case.exists()
-    with _case_for(case, keep=not dry_run) as target, store.scratch(target) as con:
-        rules = _rules(target, hash_kinds, keep_skeletons)
+    with case_for(case, keep=not dry_run) as target, store.scratch(target) as con:
+        rules = rules_of(target, hash_kinds, keep_skeletons)
         key = load_or_make_key(target)
         normalise.prepare(con, key)
+        mapped.prepare(con)
         # Raw private text is on its way through this connection: it must have no place on disk to spill to.
         con.execute("SET temp_directory = ''")
         try:
-            reports = _Run(con, target, rules, key, fresh=fresh, dry_run=dry_run, tell=progress).all(sources)
+            run = _Run(con, target, rules, key, fresh=fresh, dry_run=dry_run, tell=progress)
+            reports = run.all(found.sources)
         except duckdb.Error as exc:
             raise translate(exc, f"ingesting into {case}") from None
+        reports += [
+            FileReport(refused.path, "", error=f"{refused.error.message} {refused.error.hint}".strip())
+            for refused in found.refused
+        ]
         if all(report.error for report in reports):
             raise InputError(
                 " ".join(report.error for report in reports), "Nothing was ingested; the case is as it was."
             )
         kept = keep_private_ips
         if not dry_run:
-            kept = _remember(target, keep_private_ips)
-    return IngestReport(case, tuple(reports), tuple(passed_over), kept, round(time.monotonic() - started, 3))
-
-
-@contextmanager
-def _case_for(case: Path, *, keep: bool) -> Iterator[Path]:
-    """Make the case if it is missing, and take it and its key away again if nothing comes of it.
-
-    Args:
-        case: where it lies or is made.
-        keep: leave a new case there when the block ends well.
-    """
-    existed, had_key = case.exists(), key_file(case).exists()
-    if not existed:
-        if not case.parent.is_dir():
-            raise translate(FileNotFoundError(2, "No such folder", str(case.parent)), f"making the case file {case}")
-        store.create(case)
-    else:
-        with store.reading(case):
-            pass
-    kept = False
-    try:
-        yield case
-        kept = keep
-    finally:
-        if not existed and not kept and _is_empty(case):
-            case.unlink(missing_ok=True)
-            case.with_name(case.name + ".wal").unlink(missing_ok=True)
-            if not had_key:
-                key_file(case).unlink(missing_ok=True)
-
-
-def _is_empty(case: Path) -> bool:
-    with store.reading(case) as con:
-        return con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
-
-
-def _rules(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rules:
-    """What is hashed: what the case was made with, or `hash_kinds` if it holds nothing yet."""
-    wanted = frozenset(kind.strip().lower() for kind in hash_kinds if kind.strip()) - _ALWAYS_HASHED
-    bad = sorted(kind for kind in wanted if not kind.replace("_", "").replace("-", "").replace(".", "").isalnum())
-    if bad:
-        raise InputError(f"{bad[0]!r} is no identifier kind.", "Kinds are plain names, e.g. payment, device, ip.")
-    derived = sorted(wanted.intersection(DERIVED_KINDS))
-    if derived:
-        raise InputError(
-            f"{derived[0]} is worked out by linkage and is not hashed.", "Hash what it comes from, e.g. ip or payment."
-        )
-    with store.reading(case) as con:
-        stored = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
-        skeletons = keep_skeletons or store.meta(con, "keep_skeletons") == "1"
-        filled = con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is not None
-    if filled and wanted and wanted != stored:
-        raise InputError(
-            f"{case} was made with --hash {','.join(sorted(stored)) or '(nothing)'}, which cannot change any more.",
-            "Ingest into a new case: linkage ingest --case NEW --hash … PATH…",
-        )
-    return Rules(stored if filled else wanted, skeletons)
-
-
-def _remember(case: Path, keep_private_ips: bool) -> bool:
-    with store.reading(case) as con:
-        kept = store.meta(con, "keep_private_ips") == "1"
-    if keep_private_ips and not kept:
-        with store.writing(case) as con:
-            store.set_meta(con, "keep_private_ips", "1")
-    return kept or keep_private_ips
+            kept = remember(target, keep_private_ips)
+        joins = aliases.joins(target, limit=0) if not dry_run and aliases.has_joins(target) else None
+    return IngestReport(
+        case, tuple(reports), found.passed_over, kept, round(time.monotonic() - started, 3), run.joined, joins
+    )
 
 
 @dataclass(frozen=True)
@@ -191,26 +140,34 @@ class _Run:
         self._con, self._case, self._rules, self._key = con, case, rules, key
         self._dry_run, self._tell = dry_run, tell
         self._skeletons = Skeletons(con, key) if rules.skeletons else None
+        self._names = 0
+        self.joined = 0
 
     def all(self, sources: Sequence[Source]) -> list[FileReport]:
-        digests = {source: _digest(source) for source in sources}
-        command = self._begin([f"{digests[source]} {source.table}" for source in sources])
+        digests = {path: _digest(path) for path in {source.path for source in sources}}
+        command = self._begin([f"{digests[source.path]} {source.table}" for source in sources])
         total = sum(source.size for source in sources)
         done = rows = 0
         reports: list[FileReport] = []
         seen: set[tuple[str, str]] = set(command.known)
+        # Where no source names an account otherwise, nothing here costs anything.
+        self._names = 0 if self._fresh else aliases.load(self._con, self._case)
         for source in sources:
-            identity = (digests[source], source.table)
+            identity = (digests[source.path], source.table)
             if identity in seen:
-                reports.append(FileReport(source.path, source.table, already=True))
+                reports.append(FileReport(source.path, source.table, already=True, preset=_title(source)))
             else:
                 start = Progress(source.path, done, total, rows)
                 report = self._one(source, identity, command.number, start)
                 if not report.error:
                     seen.add(identity)
+                    if source.table == "aliases" and not self._dry_run:
+                        self._names = aliases.load(self._con, self._case)
                 reports.append(report)
                 rows += report.rows
             done += source.size
+        if self._names and not self._dry_run:
+            self.joined = aliases.join_case(self._con, self._case)
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         if not self._dry_run:
             # By now no raw text is about: what is sorted and joined here may spill to disk.
@@ -257,7 +214,8 @@ class _Run:
             with self._watched(source, start):
                 done = self._straight(how, identity, command) or self._staged(how, identity, command)
         except InputError as exc:
-            return FileReport(source.path, source.table, error=f"{exc.message} {exc.hint}".strip())
+            error = f"{exc.message} {exc.hint}".strip()
+            return FileReport(source.path, source.table, error=error, preset=_title(source), why=source.why)
         staged = done.staged
         return FileReport(
             source.path,
@@ -271,6 +229,8 @@ class _Run:
             private_ips=done.private_ips,
             ignored_columns=staged.ignored,
             seconds=round(time.monotonic() - before, 3),
+            preset=_title(source),
+            why=source.why,
         )
 
     def _staged(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done":
@@ -283,6 +243,8 @@ class _Run:
             return _Done(staged, 0, ips, private)
         if self._skeletons and how.noting:
             self._skeletons.gather(how.noting, how.parameters)
+        if self._names:
+            aliases.join_stage(self._con, how.source.table)
         with self._transaction(command):
             file = _next_file(self._con)
             line = staged.place.sql(self._con, "record")
@@ -297,7 +259,7 @@ class _Run:
     def _straight(self, how: Plan, identity: tuple[str, str], command: int) -> "_Done | None":
         """The short way for the first clean file of a table, into a case that this call made: nobody waits for it."""
         table = how.source.table
-        if not self._fresh or self._dry_run or table == "accounts" or how.prompts:
+        if not self._fresh or self._dry_run or table == "accounts" or how.prompts or how.mapped or self._names:
             return None
         try:
             with self._transaction(command):
@@ -342,7 +304,8 @@ class _Run:
         con = self._con
         values = [number, command, source.path.name, source.table, identity[0], source.size, staged.rows, added]
         con.execute(
-            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), utc_now()]
+            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [*values, len(staged.rejects), utc_now(), _title(source) or None],
         )
         _insert_rejects(con, number, staged)
 
@@ -374,11 +337,16 @@ def _next_file(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchall()[0][0])
 
 
-def _digest(source: Source) -> str:
+def _digest(path: Path) -> str:
     try:
-        return source.digest()
+        return sha256(path)
     except OSError as exc:
-        raise translate(exc, f"reading {source.path}") from None
+        raise translate(exc, f"reading {path}") from None
+
+
+def _title(source: Source) -> str:
+    """What a file was recognised as, or ""."""
+    return source.preset.title if source.preset else ""
 
 
 def _addresses(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> tuple[int, int]:

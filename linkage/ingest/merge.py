@@ -28,12 +28,14 @@ def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int, l
         table: a contract table.
         command: the call of ingest.
         file: the file that is in `stage`.
-        line: SQL that gives a row's line from `record`, its number in `stage`.
+        line: SQL that gives a row's line from `record`, the number of its record.
     """
+    # Of a mapped file each row has its record's number; of others the rows are the records.
+    numbered = any(name == "record" for name, *_ in con.execute("DESCRIBE stage").fetchall())
     # Read with the rows wherever they are: what stands in `line` may be a function of ours.
     con.execute(
         f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {file}::BIGINT AS file, {line}::BIGINT AS line FROM "
-        "(SELECT *, rowid AS record FROM stage)"
+        f"(SELECT *{'' if numbered else ', rowid AS record'} FROM stage)"
     )
     if table == "accounts":
         return _accounts(con, command)
@@ -189,6 +191,8 @@ def _parts(con: duckdb.DuckDBPyConnection, table: str, column: str) -> list[str]
 
 def _are_new(con: duckdb.DuckDBPyConnection, table: str, rows: str) -> bool:
     """Whether no row can be in the case already: the case has none, or all have times and all times differ."""
+    if table not in _TIMES:
+        return not _count(con, f"SELECT count(*) FROM (SELECT 1 FROM kase.{table} LIMIT 1)")
     at = f'"{_TIMES[table]}"'
     here = con.execute(f"SELECT min({at}), max({at}), count(*) = count({at}) FROM kase.{table}").fetchone()
     if not _count(con, f"SELECT count(*) FROM (SELECT 1 FROM kase.{table} LIMIT 1)"):

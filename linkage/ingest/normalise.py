@@ -157,9 +157,11 @@ def boolean(sql: str) -> str:
 
 
 def integer(sql: str) -> str:
-    """A whole number of at least 0; NULL if it is none."""
+    """A whole number of at least 0; NULL if it is none, or has points between its thousands."""
     number = f"TRY_CAST({sql} AS DOUBLE)"
-    return f"CASE WHEN {number} >= 0 AND {number} < 9e15 AND {number} = floor({number}) THEN {number}::BIGINT END"
+    grouped = f"contains({sql}, '.') AND regexp_full_match({sql}, '[0-9]{{1,3}}([.][0-9]{{3}})+')"
+    whole = f"{number} >= 0 AND {number} < 9e15 AND {number} = floor({number})"
+    return f"CASE WHEN {grouped} THEN NULL WHEN {whole} THEN {number}::BIGINT END"
 
 
 def ip(sql: str) -> str:
@@ -199,6 +201,13 @@ def email_domain(sql: str) -> str:
 def email_label(sql: str) -> str:
     """The masked form that people see of a canonical e-mail: `a***@example.com`."""
     return f"left({sql}, 1) || '***@' || split_part({sql}, '@', 2)"
+
+
+def account_name(sql: str) -> str:
+    """What stands for an account that another system names `sql`: an e-mail address masked, with a part of its HMAC."""
+    canonical = email(sql)
+    masked = f"{email_label(canonical)} || '#' || left({hmac('email', canonical)}, 16)"
+    return f"CASE WHEN contains({sql}, '@') AND {is_email(sql)} THEN {masked} ELSE {sql} END"
 
 
 def phone(sql: str) -> str:

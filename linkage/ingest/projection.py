@@ -39,6 +39,7 @@ STORED: Final[dict[str, tuple[str, ...]]] = {
     ),
     "identifiers": ("account_id", "kind", "value", "label", "ip_net", "at"),
     "links": ("account_id", "other_account_id", "kind", "at"),
+    "aliases": ("account_id", "kind", "value"),
 }  # fmt: skip
 """The columns that the case keeps of each table, in the order of `case_schema.SCHEMA`."""
 
@@ -52,7 +53,7 @@ class Check:
     sql: str
 
 
-def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules) -> str:
+def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules, *, numbered: bool = False) -> str:
     """The SELECT that reads `source`.
 
     Args:
@@ -60,6 +61,7 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         columns: contract column to the SQL that gives its raw text; columns that the file lacks are left out.
         source: what stands behind FROM.
         rules: what is hashed.
+        numbered: `source` has a column `record`, the number of the row's record, which stays.
 
     Returns:
         SQL with the columns of `STORED[table]`, then `tokens`, `sketch` and `words` (of a raw prompt, or NULL; `words`
@@ -68,8 +70,9 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
+    number = ["record"] if numbered else []
     raw = ", ".join(f'{n.text(columns[c.name])} AS "{c.name}"' for c in present)
-    clean = ", ".join(f'{_clean(c)} AS "{c.name}", "{c.name}" AS "raw {c.name}"' for c in present)
+    clean = ", ".join(f'{_clean(table, c)} AS "{c.name}", "{c.name}" AS "raw {c.name}"' for c in present)
     emptied = " + ".join(
         f'("raw {c.name}" IS NOT NULL AND "{c.name}" IS NULL)::UTINYINT' for c in present if c.kind or c.name == "value"
     )
@@ -92,13 +95,14 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         for at, check in enumerate(tests)
     )
     return f"""
-    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders
+    SELECT {", ".join([*number, stored])}, {sketch}, {words} AS words, broken,
+    CASE broken {excerpts} END AS excerpt, placeholders
     FROM (SELECT *, {broken} AS broken
     FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
     FROM (SELECT *, {read}
     FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
-    FROM (SELECT {", ".join(part for part in (clean, absent) if part)}
-    FROM (SELECT {raw} FROM {source}))))))
+    FROM (SELECT {", ".join(part for part in (*number, clean, absent) if part)}
+    FROM (SELECT {", ".join([*number, raw])} FROM {source}))))))
     """
 
 
@@ -113,9 +117,9 @@ def _excerpt(sql: str, table: str) -> str:
     return f"CASE WHEN {' OR '.join(looks)} THEN '***' ELSE {sql} END"
 
 
-def _clean(column: Column) -> str:
+def _clean(table: str, column: Column) -> str:
     name = f'"{column.name}"'
-    if column.name == "value":
+    if table == "identifiers" and column.name == "value":
         kinds = " ".join(f"WHEN '{kind}' THEN {n.no_placeholder(name, kind)}" for kind in n.LONG_PLACEHOLDERS)
         return f"CASE lower(kind) {kinds} ELSE {n.no_placeholder(name)} END"
     return name if column.name in _KEEP_PLACEHOLDERS or column.type != "text" else n.no_placeholder(name, column.kind)
@@ -151,7 +155,14 @@ def _reads(table: str) -> dict[str, str]:
 
 def checks(table: str) -> list[Check]:
     """The ways for a row of a table to break the contract, the first that holds is told."""
-    found = []
+    found = [
+        Check(
+            "account_id", "the row is the header again", "strlen(account_id) = 10 AND lower(account_id) = 'account_id'"
+        ),
+        # Spreadsheets are told so to take digits for text.
+        Check("account_id", "account_id is a formula", "prefix(account_id, '=\"')"),
+        Check("account_id", "the row is a total, no account's", _total("account_id")),
+    ]
     for column in TABLES[table]:
         if column.required:
             found.append(Check(column.name, f"{column.name} is missing", f'"{column.name}" IS NULL'))
@@ -190,6 +201,13 @@ def checks(table: str) -> list[Check]:
     return found
 
 
+def _total(sql: str) -> str:
+    """Whether a row sums up those above it, as spreadsheets and database shells write at the end."""
+    words = "(grand |sub)?totals?:?|sum(me)?:?|[(][0-9,.]+ rows?( affected)?[)]"
+    starts = ", ".join(str(ord(char)) for char in "tTsSgG(")
+    return f"CASE WHEN ascii({sql}) IN ({starts}) THEN regexp_full_match(lower({sql}), '{words}') ELSE false END"
+
+
 def _stored(table: str, rules: Rules) -> tuple[str, ...]:
     """SQL for each column of `STORED[table]`."""
     ip = '"read ip"'
@@ -213,6 +231,7 @@ def _stored(table: str, rules: Rules) -> tuple[str, ...]:
         ),
         "identifiers": ("account_id", '"read kind"', *_identifier(rules), '"read at"'),
         "links": ("account_id", "other_account_id", "coalesce(lower(kind), 'link')", '"read at"'),
+        "aliases": ("account_id", "coalesce(lower(kind), 'alias')", n.account_name("value")),
     }  # fmt: skip
     if table not in ("payments", "identifiers"):
         return by_table[table]

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from linkage.ingest.aliases import Joins
+
 PRIVATE_SHARE: Final = 0.2
 """From this share of private addresses in a file on, its report warns."""
 
@@ -31,7 +33,8 @@ class FileReport:
     """What became of one file.
 
     Attributes:
-        path, table: the file.
+        path, table: the file, and the contract table that it was read as.
+        preset, why: the source that it was recognised as, and by what; "" where its columns are the contract's.
         already: it had been ingested before, so nothing was done.
         error: why it was refused whole, or "".
         rows, added, rejected: records in it, rows that the case gained or changed, rows set aside.
@@ -55,6 +58,8 @@ class FileReport:
     private_ips: int = 0
     ignored_columns: tuple[str, ...] = ()
     seconds: float = 0.0
+    preset: str = ""
+    why: str = ""
 
     @property
     def too_private(self) -> bool:
@@ -72,6 +77,8 @@ class IngestReport:
         passed_over: files in folders that no table's name fits.
         keep_private_ips: private addresses count as evidence.
         seconds: wall time.
+        joined: rows of earlier files that aliases joined to another account.
+        joins: how sources name accounts; None where there is one source and no alias.
     """
 
     case: Path
@@ -79,6 +86,8 @@ class IngestReport:
     passed_over: tuple[Path, ...]
     keep_private_ips: bool
     seconds: float
+    joined: int = 0
+    joins: Joins | None = None
 
     @property
     def rows(self) -> int:

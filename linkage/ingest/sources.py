@@ -1,9 +1,7 @@
-"""Which files go in, as which table, in which format."""
+"""A file, the table that it is read as, and how."""
 
 import gzip
 import io
-import os
-from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +9,13 @@ from typing import IO, Final, Literal, cast
 
 import zstandard
 
-from linkage.errors import InputError, NotFoundError, UsageError, translate
-from linkage.files import sha256
-from linkage.model import TABLES
+from linkage.ingest.mapping import Preset, Reading
 
-Format = Literal["csv", "tsv", "jsonl", "parquet"]
+Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "log"]
 Compression = Literal["none", "gzip", "zstd"]
 
-_FORMATS: Final[dict[str, Format]] = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".parquet": "parquet",
-}
-_COMPRESSIONS: Final[dict[str, Compression]] = {".gz": "gzip", ".zst": "zstd"}
+MAX_LINE: Final = 16 << 20
+"""The longest line that is read, in bytes; longer ones are rejected."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +26,18 @@ class Source:
         path: where it lies.
         table: the contract table that it holds.
         format, compression: how to read it.
+        reading: how its columns become the contract's; None where they are those.
+        preset: what it was recognised as.
+        why: by what.
     """
 
     path: Path
     table: str
     format: Format
     compression: Compression
+    reading: Reading | None = None
+    preset: Preset | None = None
+    why: str = ""
 
     @property
     def size(self) -> int:
@@ -52,10 +48,6 @@ class Source:
     def pattern(self) -> str:
         """The path for DuckDB, which would take `logins[1].csv` for a pattern and read `logins1.csv`."""
         return "".join(f"[{char}]" if char in "*?[" else char for char in str(self.path))
-
-    def digest(self) -> str:
-        """SHA-256 of the file as it lies on disk: its identity."""
-        return sha256(self.path)
 
     def open(self) -> AbstractContextManager[IO[bytes]]:
         """The plain text of a CSV, TSV or JSON Lines file, as bytes."""
@@ -86,88 +78,3 @@ def check_whole(source: Source) -> None:
                 data = frame.unused_data if frame.eof else b""
     if not frame.eof:
         raise EOFError("cut off")
-
-
-def find_sources(paths: Sequence[Path], table: str | None = None) -> tuple[list[Source], list[Path]]:
-    """The files that `paths` name, folders searched to their bottom, in a fixed order, each once.
-
-    Args:
-        paths: files and folders.
-        table: the table of all files; from each file's name if None.
-
-    Returns:
-        the sources, and the files in folders that no table's name fits.
-
-    Raises:
-        NotFoundError: a path that does not exist.
-        InputError: a file of unknown table or format that was named itself, or nothing at all to ingest.
-        UsageError: `table` is no table.
-    """
-    if table is not None and table not in TABLES:
-        raise UsageError(f"There is no table {table!r}.", f"Choose one of: {', '.join(TABLES)}.")
-    found: dict[Path, Source] = {}
-    passed_over: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise NotFoundError(f"No such file or folder: {path}.")
-        if path.is_dir():
-            for file in _files_below(path):
-                source = _source(file, table)
-                if source is None:
-                    passed_over.append(file)
-                else:
-                    found.setdefault(file.resolve(), source)
-            continue
-        source = _source(path, table)
-        if source is None:
-            raise _unknown(path)
-        if not path.is_file():
-            # It is read more than once: for its digest, its rows, and the lines of its rejects.
-            raise InputError(f"{path} is a pipe or device, not a file.", "Write it to a file first.")
-        found.setdefault(path.resolve(), source)
-    if not found:
-        where = ", ".join(str(path) for path in paths) or "no path"
-        raise InputError(
-            f"No export in {where}: no file is named after a table ({', '.join(TABLES)}) and ends in "
-            f"{', '.join(_FORMATS)}.",
-            "Rename the files, or name them one by one with --table.",
-        )
-    return sorted(found.values(), key=lambda source: (source.table, str(source.path))), passed_over
-
-
-def _files_below(folder: Path) -> list[Path]:
-    def refuse(exc: OSError) -> None:
-        # `rglob` would pass over a folder that it may not read, and its exports would be missed without a word.
-        raise translate(exc, f"looking into {folder}") from None
-
-    found = []
-    for parent, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found += [Path(parent, name) for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.is_file())
-
-
-def _source(path: Path, table: str | None) -> Source | None:
-    name = path.name.lower()
-    compression: Compression = "none"
-    for suffix, kind in _COMPRESSIONS.items():
-        if name.endswith(suffix):
-            name, compression = name.removesuffix(suffix), kind
-    stem, dot, suffix = name.rpartition(".")
-    form = _FORMATS.get(dot + suffix)
-    if form is None or (form == "parquet" and compression != "none"):
-        return None
-    fitting = [known for known in TABLES if stem.startswith(known)]
-    chosen = table or max(fitting, key=len, default=None)
-    return Source(path, chosen, form, compression) if chosen else None
-
-
-def _unknown(path: Path) -> InputError:
-    if _source(path, "accounts") is None:
-        return InputError(
-            f"{path} is in no format that linkage reads.",
-            f"Use {', '.join(_FORMATS)}; all but Parquet may also end in .gz or .zst.",
-        )
-    return InputError(
-        f"{path} is named after no table ({', '.join(TABLES)}).", "Say which with --table, e.g. --table logins."
-    )

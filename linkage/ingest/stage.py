@@ -5,29 +5,22 @@ line of a reject. DuckDB's own reject tables hold raw lines: they live in memory
 temporary folder to spill them to.
 """
 
-import csv
-import io
 import json
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import duckdb
 
-from linkage.errors import InputError, MachineError, translate
-from linkage.ingest import lines
+from linkage.errors import InputError
+from linkage.ingest import cards, lines
+from linkage.ingest.layout import layout
+from linkage.ingest.mapped import mapped
 from linkage.ingest.normalise import Rules, text
 from linkage.ingest.projection import STORED, checks, projection
-from linkage.ingest.sources import Source, check_whole
+from linkage.ingest.sources import MAX_LINE, Source, check_whole
+from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
-
-MAX_LINE: Final = 16 << 20
-"""The longest line that is read, in bytes; longer ones are rejected."""
-
-_SNIFFED_LINES: Final = 1_000
-_DELIMITERS: Final = ",;|\t"
 
 
 @dataclass(frozen=True)
@@ -67,16 +60,6 @@ class Staged:
 
 
 @dataclass(frozen=True)
-class _Layout:
-    """How to read a file: FROM clause and its parameters, SQL of each contract column, ignored columns."""
-
-    source: str
-    parameters: list[Any]
-    columns: dict[str, str]
-    ignored: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class Plan:
     """How to read a file.
 
@@ -89,6 +72,8 @@ class Plan:
         ignored: columns that the contract does not name.
         prompts: the file has raw prompts, whose sketches go into a table of their own.
         noting: a SELECT that gives `note_words` all of them; empty where no skeletons are kept.
+        mapped: a record may give no row, or several; each row has its record's number. `counting` is that of `cards`.
+        columns: the contract columns that the file fills.
     """
 
     source: Source
@@ -99,6 +84,8 @@ class Plan:
     ignored: tuple[str, ...]
     prompts: bool
     noting: str
+    mapped: bool
+    columns: tuple[str, ...]
 
 
 def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
@@ -107,20 +94,29 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     Raises:
         InputError: the file cannot be read as what its name says, or lacks a required column.
     """
-    layouts = {"csv": _csv_layout, "tsv": _csv_layout, "jsonl": _jsonl_layout, "parquet": _parquet_layout}
-    with _telling(source):
+    with reading_errors(source):
         check_whole(source)
-        layout = layouts[source.format](con, source)
-        _check_columns(source, layout)
-    select = projection(source.table, layout.columns, layout.source, rules)
-    counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in layout.columns)
-    values = "".join(f", count(nullif(trim({layout.columns[name]}), ''))" for name in counted)
-    counting = f"SELECT count(*){values} FROM {layout.source}"
-    raw_prompts = source.table == "exchanges" and "prompt" in layout.columns
+        found = mapped(source) if source.reading else layout(con, source)
+    select = projection(source.table, found.columns, found.source, rules, numbered=found.mapped)
+    counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
+    values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
+    counting = found.counting or f"SELECT count(*){values} FROM {found.source}"
+    raw_prompts = source.table == "exchanges" and "prompt" in found.columns
     noting = ""
     if raw_prompts and rules.skeletons:
-        noting = f"SELECT sum(note_words({text(layout.columns['prompt'])})) FROM {layout.source}"
-    return Plan(source, select, counting, counted, layout.parameters, layout.ignored, raw_prompts, noting)
+        noting = f"SELECT sum(note_words({text(found.columns['prompt'])})) FROM {found.source}"
+    return Plan(
+        source=source,
+        select=select,
+        counting=counting,
+        counted=counted,
+        parameters=found.parameters,
+        ignored=found.ignored,
+        prompts=raw_prompts,
+        noting=noting,
+        mapped=found.mapped,
+        columns=tuple(found.columns),
+    )
 
 
 def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
@@ -130,15 +126,20 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
         InputError: the file cannot be read as what its name says, or has no usable row.
         MachineError: the disk is full.
     """
+    records = None
+    if how.mapped:
+        with reading_errors(how.source):
+            records, counts = con.execute(how.counting, how.parameters).fetchall()[0]
+        cards.check(str(how.source.path), counts)
     _forget_rejects(con)
     con.execute("DROP TABLE IF EXISTS stage")
     # The table is read once more and dropped: to compress it would take longer than all the rest.
     con.execute("SET force_compression = 'uncompressed'")
     # A row's place is its record's number, from which `lines` finds its line.
     con.execute("SET preserve_insertion_order = true")
-    with _telling(how.source):
+    with reading_errors(how.source):
         con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
-    return _collect(con, how)
+    return _collect(con, how, records)
 
 
 def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -> Staged | None:
@@ -154,7 +155,7 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -
     prefix = f"{command} AS command, " if table == "exchanges" else ""
     con.execute("SET preserve_insertion_order = true")
     sample = f"SELECT count(broken) FROM (SELECT broken FROM ({how.select}) LIMIT 100000)"
-    with _telling(how.source):
+    with reading_errors(how.source):
         if con.execute(sample, how.parameters).fetchall() != [(0,)]:
             return None
         counted = con.execute(how.counting, how.parameters).fetchall()
@@ -190,33 +191,26 @@ def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
-@contextmanager
-def _telling(source: Source) -> Iterator[None]:
-    """Turn what the readers of the block raise into a sentence about the file."""
-    try:
-        yield
-    except (duckdb.Error, OSError, EOFError, UnicodeDecodeError) as exc:
-        raise _unreadable(source, exc) from None
-    except Exception as exc:
-        if type(exc).__module__.partition(".")[0] in ("zlib", "zstandard"):
-            raise _unreadable(source, exc) from None
-        raise
-
-
-def _collect(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
+def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> Staged:
     source = how.source
-    broken = con.execute("SELECT rowid, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY rowid").fetchall()
+    number = "record" if how.mapped else "rowid"
+    broken = con.execute(
+        f"SELECT {number}, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY {number}, rowid"
+    ).fetchall()
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
+    first = source.reading is None or source.reading.first
+    place = lines.of_records(source, sorted(torn), (int(counted[0]) if records is None else records) + len(torn))
+    # Of a file of several tables, the first one tells of the rows that cannot be split.
+    torn = torn if first else {}
     total = int(counted[0]) + len(torn)
-    place = lines.of_records(source, sorted(torn), total)
     failed = checks(source.table)
     rejects = [
         Reject(place.of(int(row)), failed[check].column, failed[check].reason, excerpt)
         for row, check, excerpt in broken
     ]
     rejects += [Reject(place.offsets.get(offset), "", reason, None) for offset, reason in torn.items()]
-    if source.format == "jsonl":
+    if source.format == "jsonl" and first:
         rejects = _tell_bad_json(source, rejects)
     rejects.sort(key=lambda reject: (reject.line or 0, reject.column))
     if total and len(rejects) == total:
@@ -242,123 +236,6 @@ def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
         "LINE SIZE OVER MAXIMUM": f"the row is longer than {MAX_LINE >> 20} MiB",
     }
     return {int(offset): words.get(str(kind), "the row cannot be split into columns") for offset, kind, _ in rows}
-
-
-def _check_columns(source: Source, layout: _Layout) -> None:
-    missing = [c.name for c in TABLES[source.table] if c.required and c.name not in layout.columns]
-    if missing and source.format != "jsonl":
-        found = ", ".join([*layout.columns, *layout.ignored]) or "none"
-        raise InputError(
-            f"{source.path} lacks the column {' and '.join(missing)} of {source.table}; it has: {found}.",
-            "Rename the column, or say which table it is with --table.",
-        )
-
-
-def _match(source: Source, names: list[str]) -> tuple[dict[str, list[int]], tuple[str, ...]]:
-    """Contract column to the places where `names` has it, in any case; and the names that the contract lacks."""
-    contract = {column.name for column in TABLES[source.table]}
-    places: dict[str, list[int]] = {}
-    ignored = []
-    for at, name in enumerate(names):
-        plain = name.strip().lower()
-        if plain in contract:
-            places.setdefault(plain, []).append(at)
-        elif plain:
-            ignored.append(name.strip())
-    return places, tuple(ignored)
-
-
-def _csv_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
-    with source.open() as file:
-        first = file.readline(MAX_LINE)
-    try:
-        header = first.decode("utf-8-sig").rstrip("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise InputError(f"{source.path} is no UTF-8 text.", "Export it as UTF-8.") from None
-    if not header.strip() or "\0" in header:
-        raise InputError(f"{source.path} has no header line.", "Export it with column names in the first line.")
-    if "\r" in header or header.count('"') % 2:
-        raise InputError(
-            f"{source.path} has a line break inside its header, or lines that end in a carriage return alone.",
-            "Export it with one line for the header, and line feeds.",
-        )
-    delimiter = "\t" if source.format == "tsv" else max(_DELIMITERS, key=header.count)
-    try:
-        names = next(csv.reader(io.StringIO(header), delimiter=delimiter))
-    except csv.Error:
-        raise InputError(f"{source.path} has no header line.", "Is it what its name says?") from None
-    places, ignored = _match(source, names)
-    twice = [name for name, found in places.items() if len(found) > 1]
-    if twice:
-        raise InputError(f"{source.path} has the column {twice[0]} twice.", "Leave one of them out.")
-    columns = ", ".join(f"'c{at}': 'VARCHAR'" for at in range(len(names)))
-    read = (
-        "read_csv(?, auto_detect = false, header = false, skip = 1, delim = ?, quote = '\"', escape = '\"', "
-        f"columns = {{{columns}}}, compression = ?, store_rejects = true, rejects_limit = 0, "
-        f"max_line_size = {MAX_LINE}, buffer_size = {2 * MAX_LINE}, hive_partitioning = false)"
-    )
-    return _Layout(
-        read,
-        [source.pattern, delimiter, source.compression],
-        {name: f"c{found[0]}" for name, found in places.items()},
-        ignored,
-    )
-
-
-def _jsonl_layout(_con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
-    names: dict[str, None] = {}
-    with source.open() as file:
-        for _ in range(_SNIFFED_LINES):
-            line = file.readline(MAX_LINE)
-            if not line:
-                break
-            try:
-                record = json.loads(line.decode("utf-8-sig"))
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                names.update(dict.fromkeys(map(str, record)))
-    places, ignored = _match(source, list(names))
-    spelled = list(names)
-    # Later lines may have columns that the first ones lack: the contract's own spelling stands for them.
-    spellings = {
-        column.name: [spelled[at] for at in places.get(column.name, [])] or [column.name]
-        for column in TABLES[source.table]
-    }
-    common = f"ignore_errors = true, compression = ?, maximum_object_size = {MAX_LINE}, hive_partitioning = false"
-    if any(len(found) > 1 for found in spellings.values()):
-        # DuckDB takes no two names that differ in case only: look each up in the whole object instead.
-        columns = {
-            name: f"coalesce({', '.join(f'json ->> {_literal(_path(key))}' for key in found)})"
-            for name, found in spellings.items()
-        }
-        return _Layout(f"read_ndjson_objects(?, {common})", [source.pattern, source.compression], columns, ignored)
-    listed = ", ".join(f"{_literal(found[0])}: 'VARCHAR'" for found in spellings.values())
-    columns = {name: _identifier(found[0]) for name, found in spellings.items()}
-    read = f"read_ndjson(?, columns = {{{listed}}}, {common})"
-    return _Layout(read, [source.pattern, source.compression], columns, ignored)
-
-
-def _parquet_layout(con: duckdb.DuckDBPyConnection, source: Source) -> _Layout:
-    # A folder named `key=value` would become a column, in place of the file's own.
-    read = "read_parquet(?, binary_as_string = true, hive_partitioning = false)"
-    described = con.execute(
-        f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {read})", [source.pattern]
-    ).fetchall()
-    names = [str(row[0]) for row in described]
-    places, ignored = _match(source, names)
-    columns = {}
-    for name, found in places.items():
-        kind = str(described[found[0]][1])
-        if len(found) > 1:
-            raise InputError(f"{source.path} has the column {name} twice.", "Leave one of them out.")
-        if kind.endswith("]") or kind.partition("(")[0] in ("STRUCT", "MAP", "UNION", "BLOB"):
-            raise InputError(
-                f"{source.path}: the column {name} holds {kind.partition('(')[0].lower()} values, not plain ones.",
-                "Write it as text, a number or a time.",
-            )
-        columns[name] = f"{_identifier(names[found[0]])}::VARCHAR"
-    return _Layout(read, [source.pattern], columns, ignored)
 
 
 def _tell_bad_json(source: Source, rejects: list[Reject]) -> list[Reject]:
@@ -387,34 +264,3 @@ def _fault(line: bytes) -> str:
     except UnicodeEncodeError:
         return "the line has half a character: a surrogate that stands alone"
     return ""
-
-
-def _unreadable(source: Source, exc: BaseException) -> Exception:
-    error = translate(exc, f"reading {source.path}")
-    low = str(exc).lower()
-    # The machine's own refusals (full disk, permission) are not the file's fault; a bad gzip header is an OSError too.
-    if isinstance(error, MachineError) and (not isinstance(exc, OSError) or exc.errno is not None):
-        return error
-    what = {"jsonl": "JSON Lines", "parquet": "Parquet"}.get(source.format, source.format.upper())
-    if source.size == 0:
-        return InputError(f"{source.path} is empty.", "Export it again.")
-    # First of all: the engine quotes the value, which may say anything.
-    if "invalid string encoding" in low:
-        return InputError(f"{source.path} holds text that is not UTF-8.", "Export its text as UTF-8.")
-    if "unexpected end" in low or isinstance(exc, EOFError) or "end-of-stream" in low or "truncated" in low:
-        return InputError(f"{source.path} is cut off.", "Copy or export it again.")
-    packed = f" packed with {source.compression}" if source.compression != "none" else ""
-    return InputError(f"{source.path} cannot be read as {what}{packed}.", "Is it what its name says? Export it again.")
-
-
-def _path(key: str) -> str:
-    escaped = key.replace('"', '\\"')
-    return f'$."{escaped}"'
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _literal(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"

@@ -1,0 +1,119 @@
+"""Full card numbers: a file that holds a column of them is refused, and nothing of it is kept.
+
+One number in ten passes Luhn's test by chance, so one that does is no card yet: a column is one of cards when at least
+half of those of its values pass that are as long as a card's number and begin like one. Of order numbers or timestamps
+a tenth do.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import duckdb
+from duckdb.func import FunctionNullHandling
+
+from linkage.errors import InputError
+from linkage.ingest.normalise import is_card_number
+
+_SHARE: Final = 0.5
+_LEAST: Final = 2
+
+# Prefixes and lengths of the networks: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro.
+_CARD: Final = re.compile(
+    r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
+    r"|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
+    r"|(?:50|5[6-9]|6[0-9])\d{11,17}"
+)
+_SHAPED: Final = "[0-9][0-9 -]{11,22}[0-9]"
+_RUN: Final = re.compile(r"(?<![0-9A-Za-z_.-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z_.-])")
+
+# How exports call a column of them.
+_CALLED: Final = frozenset({"card.number", "card_number", "cardnumber", "card number", "pan", "primary_account_number"})
+
+
+def shaped(text: str) -> bool:
+    """Whether `text` is as long as a card's number and begins like one; spaces and dashes allowed.
+
+    >>> shaped("4111 1111 1111 1112"), shaped("1700000000000000")
+    (True, False)
+    """
+    return bool(_CARD.fullmatch(text.strip().replace(" ", "").replace("-", "")))
+
+
+def prepare(con: duckdb.DuckDBPyConnection) -> None:
+    """Give `con` the functions that `counting` uses."""
+    for name, function in (
+        ("card_shaped", lambda text: bool(text) and shaped(text)),
+        ("is_card", lambda text: bool(text) and shaped(text) and is_card_number(text)),
+    ):
+        con.create_function(name, function, ["VARCHAR"], "BOOLEAN", null_handling=FunctionNullHandling.SPECIAL)
+
+
+def counting(columns: Mapping[str, str], source: str) -> str:
+    """SQL that counts records, and values of each column that look like card numbers and that are some.
+
+    Args:
+        columns: name to SQL.
+        source: what stands behind FROM.
+    """
+    parts = []
+    for name, sql in columns.items():
+        # Few values get past the expression: only they are worth a call of Python.
+        text = f"trim({sql})"
+        like = f"regexp_full_match({text}, '{_SHAPED}')"
+        quoted = "'" + name.replace("'", "''") + "'"
+        parts.append(
+            f"{{'column': {quoted}, 'shaped': count(*) FILTER ({like} AND card_shaped({text})), "
+            f"'cards': count(*) FILTER ({like} AND is_card({text}))}}"
+        )
+    return f"SELECT count(*), [{', '.join(parts)}] FROM {source}"
+
+
+def check(what: str, counts: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse what `counting` found columns of card numbers in.
+
+    Raises:
+        InputError: a column holds card numbers.
+    """
+    for count in counts:
+        if count["cards"] >= _LEAST and count["cards"] >= _SHARE * count["shaped"]:
+            _refuse(what, count["column"])
+
+
+def check_start(what: str, names: Sequence[str], records: Iterable[Mapping[str, Any]]) -> None:
+    """Refuse a file with a column called after card numbers, or with one in most texts of its first records.
+
+    Raises:
+        InputError: a column holds card numbers.
+    """
+    called = [name for name in names if name.strip().lower() in _CALLED]
+    if called:
+        _refuse(what, called[0])
+    texts: dict[str, list[str]] = {}
+    for record in records:
+        _gather(record, "", texts)
+    for name, column in texts.items():
+        whole = [text for text in column if shaped(text)]
+        cards = sum(map(is_card_number, whole))
+        within = sum(any(shaped(run) and is_card_number(run) for run in _RUN.findall(text)) for text in column)
+        if (cards >= _LEAST and cards >= _SHARE * len(whole)) or (within >= _LEAST and within >= _SHARE * len(column)):
+            _refuse(what, name)
+
+
+def _gather(value: Any, name: str, texts: dict[str, list[str]]) -> None:
+    """The texts of a record by their paths, at any depth."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            _gather(inner, f"{name}.{key}" if name else str(key), texts)
+    elif isinstance(value, list):
+        for inner in value:
+            _gather(inner, name, texts)
+    elif isinstance(value, (str, int)) and not isinstance(value, bool) and (text := str(value).strip()):
+        texts.setdefault(name, []).append(text)
+
+
+def _refuse(what: str, column: str) -> None:
+    raise InputError(
+        f"{what} holds full card numbers, in the column {column}: nothing of it is kept.",
+        "Never export those: export a fingerprint or token of the card instead, and delete this file.",
+    )

@@ -1,0 +1,29 @@
+"""Every preset's sample, from file to ring with no option. Too long for every day: `make test-deep`."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from linkage import store
+from linkage.detect import detect
+from linkage.ingest import ingest
+from tests.preset_samples import FOLDER, RING, SAMPLES
+
+pytestmark = pytest.mark.deep
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+def test_a_sample_goes_from_file_to_ring_with_no_option(name: str, tmp_path: Path) -> None:
+    case = tmp_path / "c.duckdb"
+    assert not ingest([FOLDER / name], case).rejected
+    detect(case)
+    with store.reading(case) as con:
+        (ring,) = con.execute(
+            "SELECT list(account_id) FROM members JOIN rings USING (ring_id) WHERE listed GROUP BY ring_id"
+        ).fetchall()
+    if name == "cloudtrail.json" or name == "bedrock.jsonl":
+        numbers = {int(account.split(":")[4]) - 111122223333 for account in ring[0]}
+    else:
+        numbers = {int(re.sub(r".*?0*([0-9]+)$", r"\1", account)) for account in ring[0]}
+    assert numbers == RING
