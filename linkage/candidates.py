@@ -122,15 +122,19 @@ def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
     """Step 4: climb the ladder, a piece at a time."""
     labels = levels[0]
     for level in levels[1:]:
-        alone, union = group_evidence(weighed, labels), group_evidence(weighed, level)
         pieces = int(labels.max()) + 1
+        first = np.unique(labels, return_index=True)[1]
+        # A union of one piece is that piece: nothing is to be decided, and nothing to be weighed.
+        several = (np.bincount(level[first]) > 1)[level]
+        alone = group_evidence(weighed, np.where(several, labels, -1))
+        union = group_evidence(weighed, np.where(several, level, -1))
         gain = np.bincount(labels, union.explained - alone.explained, minlength=pieces)
         tied = np.bincount(labels, union.net, minlength=pieces)
         # A group must be worth its own existence: where several of them meet, each may give that up.
         grouped = np.bincount(labels) > 1
-        meet = np.bincount(level[np.unique(labels, return_index=True)[1]], grouped)[level] > 1
+        meet = np.bincount(level[first], grouped)[level] > 1
         spared = np.where(grouped[labels] & meet, GROUP_BITS, 0.0)
-        joins = (gain[labels] + spared > 1e-9) & (tied[labels] > 0)
+        joins = several & (gain[labels] + spared > 1e-9) & (tied[labels] > 0)
         # Labels of unions follow those of the pieces that stay as they are.
         labels = _numbered(np.where(joins, level + pieces, labels))
     return labels
@@ -138,21 +142,52 @@ def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
 
 def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
     """Step 5: left-over accounts join, weak members leave, until nothing changes."""
+    net = _Net(weighed)
     for _ in range(ROUNDS):
         before = labels
         joined = np.where(labels < 0, _nearest_group(weighed, labels), labels)
-        net = group_evidence(weighed, joined).net
-        keeps = np.where(labels < 0, net > JOIN_BITS, net > 0.0)
+        bits = net.of(joined)
+        keeps = np.where(labels < 0, bits > JOIN_BITS, bits > 0.0)
         labels = at_least(np.where(keeps, joined, -1), 2)
         if np.array_equal(labels, before):
             break
     while True:
         # Who leaves weakens those who stay: repeat until everybody left is tied.
-        keeps = group_evidence(weighed, labels).net > 0.0
-        smaller = at_least(np.where(keeps, labels, -1), min_accounts)
+        smaller = at_least(np.where(net.of(labels) > 0.0, labels, -1), min_accounts)
         if np.array_equal(smaller, labels):
             return labels
         labels = smaller
+
+
+class _Net:
+    """`group_evidence(...).net` of one partition after another: only groups that changed are weighed again."""
+
+    def __init__(self, weighed: Weighed) -> None:
+        self._weighed = weighed
+        self._labels: Labels = np.full(weighed.sightings.accounts, -1, np.int64)
+        self._bits = np.zeros(weighed.sightings.accounts)
+
+    def of(self, labels: Labels) -> NDArray[np.float64]:
+        """float64[A], bits beyond the prior; 0 for accounts in no group."""
+        changed = ~_same_groups(self._labels, labels) & (labels >= 0)
+        again = group_evidence(self._weighed, np.where(changed, labels, -1)).net
+        self._bits = np.where(labels < 0, 0.0, np.where(changed, again, self._bits))
+        self._labels = labels
+        return self._bits
+
+
+def _same_groups(one: Labels, other: Labels) -> NDArray[np.bool_]:
+    """Whether each account's group has the very same members in both partitions."""
+    out = np.zeros(len(one), np.bool_)
+    both = np.flatnonzero((one >= 0) & (other >= 0))
+    if len(both):
+        sizes = [np.bincount(labels[labels >= 0]) for labels in (one, other)]
+        pair, inverse, common = np.unique(
+            one[both] * len(sizes[1]) + other[both], return_inverse=True, return_counts=True
+        )
+        same = (common == sizes[0][pair // len(sizes[1])]) & (common == sizes[1][pair % len(sizes[1])])
+        out[both] = same[inverse]
+    return out
 
 
 def at_least(labels: Labels, accounts: int) -> Labels:
