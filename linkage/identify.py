@@ -143,10 +143,10 @@ CREATE TABLE activity AS
 WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
     count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
-    avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (e.model = n.model) AS adopted_at,
+    avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (WHERE e.model = n.model) AS adopted_at,
     any_value(n.released) AS released,
-    count(*) FILTER ("at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
-    count(*) FILTER (e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
+    count(*) FILTER (WHERE "at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
+    count(*) FILTER (WHERE e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
     FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)
 SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
 FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
@@ -312,7 +312,7 @@ def _read(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
     read_allowed(con, now)
     con.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
-    buckets = ", ".join(f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
+    buckets = ", ".join(f'count(*) FILTER (WHERE hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
     con.execute(_ACTIVITY.format(buckets=buckets))
 
 

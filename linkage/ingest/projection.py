@@ -76,9 +76,11 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     absent = ", ".join(
         f'NULL::VARCHAR AS "{c.name}", NULL::VARCHAR AS "raw {c.name}"' for c in contract if c not in present
     )
-    read = ", ".join(f'{sql} AS "read {name}"' for name, sql in _reads(table).items()) or "NULL AS nothing"
     times = [c.name for c in contract if c.type == "time"]
-    plausible = ", ".join(f"""{n.plausible(f'"read {name}"')} AS "read {name}\"""" for name in times)
+    # A time is read in two steps, so that what is not plausible is told by one comparison of what was parsed.
+    reads = {f"{'parsed' if name in times else 'read'} {name}": sql for name, sql in _reads(table).items()}
+    read = ", ".join(f'{sql} AS "{name}"' for name, sql in reads.items()) or "NULL AS nothing"
+    plausible = "".join(f""", {n.plausible(f'"parsed {name}"')} AS "read {name}\"""" for name in times)
     tests = checks(table)
     broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
@@ -94,7 +96,7 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     return f"""
     SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders
     FROM (SELECT *, {broken} AS broken
-    FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
+    FROM (SELECT *{plausible}
     FROM (SELECT *, {read}
     FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
     FROM (SELECT {", ".join(part for part in (clean, absent) if part)}
