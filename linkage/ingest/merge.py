@@ -17,6 +17,9 @@ from linkage.ingest.projection import STORED
 PART_ROWS: Final = 500_000
 """Rows of a table that are compared at once: about 2 GiB of memory."""
 
+_PLAIN: Final = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
+_SETTLED: Final = """account_id, created_at, banned_at, mail.e AS email, mail.l AS email_label, mail.d AS email_domain,
+    call.p AS phone, call.l AS phone_label, org_id, org_verified, status, country, plan"""
 _TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
 
@@ -53,11 +56,11 @@ def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
-    plain = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
-    picked = ", ".join(f"max({name}) AS {name}" for name in plain)
-    latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in plain)
+    latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in _PLAIN)
     columns = ", ".join(STORED["accounts"])
     equal = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in STORED["accounts"])
+    here = f"""(SELECT {columns} FROM stage WHERE broken IS NULL
+            UNION ALL SELECT {columns} FROM touched WHERE command = $command)"""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE touched AS SELECT r.* FROM kase.account_rows r
@@ -69,20 +72,14 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
         FROM touched WHERE command < $command GROUP BY account_id
         -- Of a command that another process began after this one.
         UNION ALL BY NAME
-        SELECT command, account_id, {", ".join(plain)},
+        SELECT command, account_id, {", ".join(_PLAIN)},
             CASE WHEN email IS NOT NULL THEN {{e: email, l: email_label, d: email_domain}} END AS mail,
             CASE WHEN phone IS NOT NULL THEN {{p: phone, l: phone_label}} END AS call
         FROM touched WHERE command > $command
         UNION ALL BY NAME
-        SELECT $command AS command, account_id, {picked},
-            arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (email IS NOT NULL) AS mail,
-            arg_max({{p: phone, l: phone_label}}, phone) FILTER (phone IS NOT NULL) AS call
-        FROM (SELECT {columns} FROM stage WHERE broken IS NULL
-            UNION ALL SELECT {columns} FROM touched WHERE command = $command) GROUP BY account_id;
+        SELECT $command AS command, {_picked(here)};
         CREATE OR REPLACE TEMP TABLE settled AS
-        SELECT command, account_id, created_at, banned_at, mail.e AS email, mail.l AS email_label,
-            mail.d AS email_domain, call.p AS phone, call.l AS phone_label, org_id, org_verified, status, country, plan
-        FROM merged;
+        SELECT command, {_SETTLED} FROM merged;
         -- Where one row says all that is settled, that is its place.
         CREATE OR REPLACE TEMP TABLE places AS
         SELECT s.account_id, s.command, arg_min(r.file, (r.file, r.line)) AS file,
@@ -100,6 +97,23 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
         LEFT JOIN places p USING (account_id, command) ORDER BY s.account_id, s.command"""
     )
     return _count(con, "SELECT count(DISTINCT account_id) FROM merged WHERE command = $1", command)
+
+
+def picked_accounts(rows: str) -> str:
+    """SQL that settles the accounts of one command: the greatest value wins. Gives the columns of `STORED`.
+
+    Args:
+        rows: a table, or a query in brackets, with the columns of `STORED["accounts"]`.
+    """
+    return f"SELECT {_SETTLED} FROM (SELECT {_picked(rows)})"
+
+
+def _picked(rows: str) -> str:
+    greatest = ", ".join(f"max({name}) AS {name}" for name in _PLAIN)
+    return f"""account_id, {greatest},
+            arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (WHERE email IS NOT NULL) AS mail,
+            arg_max({{p: phone, l: phone_label}}, phone) FILTER (WHERE phone IS NOT NULL) AS call
+        FROM {rows} GROUP BY account_id"""
 
 
 def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:

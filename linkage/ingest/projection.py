@@ -7,7 +7,7 @@ judged     reason and column of a broken row
 kept       hashed and masked: what may reach the disk
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,7 +52,9 @@ class Check:
     sql: str
 
 
-def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules) -> str:
+def projection(
+    table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = ()
+) -> str:
     """The SELECT that reads `source`.
 
     Args:
@@ -60,6 +62,7 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         columns: contract column to the SQL that gives its raw text; columns that the file lacks are left out.
         source: what stands behind FROM.
         rules: what is hashed.
+        carried: columns of `source` that come out too, as they are.
 
     Returns:
         SQL with the columns of `STORED[table]`, then `tokens`, `sketch` and `words` (of a raw prompt, or NULL; `words`
@@ -93,14 +96,15 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         f"WHEN {at} THEN " + ("'***'" if check.column in private else _excerpt(f'"raw {check.column}"', table))
         for at, check in enumerate(tests)
     )
+    along = "".join(f", {name}" for name in carried)
     return f"""
-    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders
+    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders{along}
     FROM (SELECT *, {broken} AS broken
     FROM (SELECT *{plausible}
     FROM (SELECT *, {read}
     FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
-    FROM (SELECT {", ".join(part for part in (clean, absent) if part)}
-    FROM (SELECT {raw} FROM {source}))))))
+    FROM (SELECT {", ".join(part for part in (clean, absent) if part)}{along}
+    FROM (SELECT {raw}{along} FROM {source}))))))
     """
 
 

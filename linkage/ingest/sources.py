@@ -148,18 +148,27 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _source(path: Path, table: str | None) -> Source | None:
-    name = path.name.lower()
-    compression: Compression = "none"
+    form, chosen = format_of(path.name), table or table_of(path.name)
+    return Source(path, chosen, form, _packing(path.name.lower())[1]) if form and chosen else None
+
+
+def format_of(name: str) -> Format | None:
+    """The format that a file's name says, packed or not; None if it is none that we read."""
+    plain, compression = _packing(name.lower())
+    form = _FORMATS.get("".join(plain.rpartition(".")[1:]))
+    return None if form == "parquet" and compression != "none" else form
+
+
+def table_of(name: str) -> str | None:
+    """The longest table name that a file's name starts with."""
+    return max((table for table in TABLES if name.lower().startswith(table)), key=len, default=None)
+
+
+def _packing(name: str) -> tuple[str, Compression]:
     for suffix, kind in _COMPRESSIONS.items():
         if name.endswith(suffix):
-            name, compression = name.removesuffix(suffix), kind
-    stem, dot, suffix = name.rpartition(".")
-    form = _FORMATS.get(dot + suffix)
-    if form is None or (form == "parquet" and compression != "none"):
-        return None
-    fitting = [known for known in TABLES if stem.startswith(known)]
-    chosen = table or max(fitting, key=len, default=None)
-    return Source(path, chosen, form, compression) if chosen else None
+            return name.removesuffix(suffix), kind
+    return name, "none"
 
 
 def _unknown(path: Path) -> InputError:

@@ -1,0 +1,183 @@
+"""Exports to contract tables on Spark, by ingest's own expressions.
+
+1. Each group of files that are read alike becomes raw columns of text, and those that Spark cannot split are set aside.
+2. `ingest.projection`, translated, canonicalises, judges and hashes them in one pass over the rows.
+3. Equal rows settle as in `ingest.merge` for the files of one command: of accounts and of exchanges with an id the
+   greatest values win, other rows count as often as in the file that has them most often.
+4. What broke the contract is kept as rejects: file, table, line, column, reason, excerpt.
+"""
+
+from functools import reduce
+from typing import Any, Final
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
+
+from linkage.errors import InputError
+from linkage.ingest.merge import picked_accounts
+from linkage.ingest.normalise import Rules
+from linkage.ingest.projection import STORED, checks, projection
+from linkage.ingest.stage import MAX_LINE
+from linkage.model import TABLES
+from linkage.spark import dialect
+from linkage.spark.exports import Export, columns
+
+REJECT: Final = "file string, `table` string, line bigint, `column` string, reason string, excerpt string"
+
+_TYPES: Final = {
+    **{name: "timestamp" for name in ("created_at", "banned_at", "added_at", "at")},
+    **{name: "bigint" for name in ("input_tokens", "output_tokens", "prompt")},
+    "org_verified": "boolean",
+}
+
+
+class Contract:
+    """The contract tables of some exports as views `kase_<table>`, and what was set aside.
+
+    Attributes:
+        rejects: a frame with the columns of `REJECT`.
+        prompts: whether there are raw prompts; then a view `raw_prompts` (prompt, tokens, sketch) has their sketches.
+    """
+
+    def __init__(self, spark: SparkSession, exports: list[Export], rules: Rules) -> None:
+        self._spark = spark
+        self._held: list[DataFrame] = []
+        staged: dict[str, list[DataFrame]] = {name: [] for name in TABLES}
+        rejects = [spark.createDataFrame([], REJECT)]
+        self.prompts = False
+        for at, export in enumerate(exports):
+            raw, names, torn = _raw(spark, export)
+            raw.createOrReplaceTempView(f"raw_{at}")
+            found = columns(export, list(names)) if export.format != "jsonl" else {n: n for n in names}
+            quoted = {name: '"' + names[spelled].replace('"', '""') + '"' for name, spelled in found.items()}
+            sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "line"))
+            rows = spark.sql(dialect.query(sql))
+            staged[export.table].append(rows)
+            rejects += [_broken(rows, export.table), *([_torn(torn, export.table)] if torn is not None else [])]
+            self.prompts |= export.table == "exchanges" and "prompt" in found
+        self.rejects = reduce(DataFrame.unionByName, rejects)
+        for table, parts in staged.items():
+            self._settle(table, parts)
+
+    def _settle(self, table: str, parts: list[DataFrame]) -> None:
+        spark, names = self._spark, STORED[table]
+        if not parts:
+            schema = ", ".join(f"`{name}` {_TYPES.get(name, 'string')}" for name in names)
+            spark.createDataFrame([], schema).createOrReplaceTempView(f"kase_{table}")
+            return
+        rows = reduce(DataFrame.unionByName, parts).where("broken IS NULL")
+        if table == "exchanges" and self.prompts:
+            rows.where("prompt IS NOT NULL").groupBy("prompt").agg(
+                *(_first(name) for name in ("tokens", "sketch"))
+            ).createOrReplaceTempView("raw_prompts")
+        rows.createOrReplaceTempView("good")
+        settled = spark.sql(_settled(table))
+        self._held.append(settled.persist(StorageLevel.MEMORY_AND_DISK))
+        settled.createOrReplaceTempView(f"kase_{table}")
+
+    def release(self) -> None:
+        """Give back what the executors keep of the contract tables."""
+        for frame in self._held:
+            frame.unpersist()
+
+
+def _first(name: str) -> Any:
+    from pyspark.sql.functions import any_value  # noqa: PLC0415
+
+    return any_value(name).alias(name)
+
+
+def _settled(table: str) -> str:
+    """SQL from the rows of all files, `good`, to the contract table."""
+    names = STORED[table]
+    listed = ", ".join(f"`{name}`" for name in names)
+    if table == "accounts":
+        return dialect.query(picked_accounts("good"))
+    counted = f"""SELECT {listed}, explode(sequence(1, max(n))) AS copy FROM (
+        SELECT {listed}, CAST(count(*) AS INT) AS n FROM good {{where}} GROUP BY {listed}, file) GROUP BY {listed}"""
+    if table != "exchanges":
+        return f"SELECT {listed} FROM ({counted.format(where='')})"
+    # The greatest row of an id, nothing being the least; an id of a prompt has 64 bits and no sign.
+    order = ", ".join(f"`{name}`" if name != "prompt" else "prompt < 0 AS high, prompt" for name in names)
+    return f"""SELECT {listed} FROM ({counted.format(where='WHERE exchange_id IS NULL')})
+        UNION ALL SELECT {", ".join(f"won.`{name}`" for name in names)} FROM (
+            SELECT max(struct({order})) AS won FROM good WHERE exchange_id IS NOT NULL GROUP BY exchange_id)"""
+
+
+def _broken(rows: DataFrame, table: str) -> DataFrame:
+    tests = checks(table)
+    column = " ".join(f"WHEN {at} THEN {_text(check.column)}" for at, check in enumerate(tests))
+    reason = " ".join(f"WHEN {at} THEN {_text(check.reason)}" for at, check in enumerate(tests))
+    return rows.where("broken IS NOT NULL").selectExpr(
+        "file", f"'{table}' AS `table`", "line", f"CASE broken {column} END AS `column`",
+        f"CASE broken {reason} END AS reason", "excerpt",
+    )  # fmt: skip
+
+
+def _torn(rows: DataFrame, table: str) -> DataFrame:
+    return rows.selectExpr(
+        "file", f"'{table}' AS `table`", "CAST(NULL AS BIGINT) AS line", "'' AS `column`", "reason",
+        "CAST(NULL AS STRING) AS excerpt",
+    )  # fmt: skip
+
+
+def _raw(spark: SparkSession, export: Export) -> tuple[DataFrame, dict[str, str], DataFrame | None]:
+    """The rows as text with `file` and `line`; the frame's column of each of the files' names; rows that are torn."""
+    paths = [_literal(path) for path in export.paths]
+    if export.format == "parquet":
+        return _parquet(spark, export, paths)
+    if export.format == "jsonl":
+        return _jsonl(spark, export, paths)
+    schema = ", ".join(f"c{at} string" for at in range(len(export.names)))
+    read = spark.read.schema(f"{schema}, torn string").options(
+        header=True, sep=export.delimiter, quote='"', escape='"', multiLine=True, mode="PERMISSIVE", nullValue="",
+        columnNameOfCorruptRecord="torn", columnPruning=False, maxCharsPerColumn=MAX_LINE, encoding="UTF-8",
+    )  # fmt: skip
+    whole = read.csv(paths).selectExpr("*", "_metadata.file_name AS file", "CAST(NULL AS BIGINT) AS line")
+    # Spark does not tell which; and it reads no file for its corrupt rows alone.
+    last = f"c{len(export.names) - 1}"
+    many = f"IF({last} IS NULL, 'the row has too few or too many columns', 'the row has too many columns')"
+    torn = whole.where("torn IS NOT NULL").selectExpr("file", f"{many} AS reason")
+    names = {name: f"c{at}" for at, name in enumerate(export.names)}
+    return whole.where("torn IS NULL").drop("torn"), names, torn
+
+
+def _jsonl(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str], DataFrame]:
+    # Names differ in case from line to line, and later lines may have columns that the first ones lack.
+    whole = spark.read.text(paths).where("trim(value) <> ''").selectExpr(
+        "from_json(value, 'map<string,string>') AS record", "_metadata.file_name AS file", "CAST(NULL AS BIGINT) AS line"
+    )
+    plain = "transform_keys(map_filter(record, (k, v) -> v IS NOT NULL), (k, v) -> lower(trim(k)))"
+    names = [column.name for column in TABLES[export.table]]
+    rows = whole.where("record IS NOT NULL").selectExpr(f"{plain} AS record", "file", "line").selectExpr(
+        *(f"try_element_at(record, '{name}') AS `{name}`" for name in names), "file", "line"
+    )
+    torn = whole.where("record IS NULL").selectExpr("file", "'the line is no JSON object' AS reason")
+    return rows, {name: name for name in names}, torn
+
+
+def _parquet(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str], None]:
+    read = spark.read.options(mergeSchema=True, recursiveFileLookup=True).parquet(*paths)
+    found = columns(export, read.columns)
+    for field in read.schema.fields:
+        if field.name in found.values() and isinstance(field.dataType, StructType | MapType | ArrayType | BinaryType):
+            raise InputError(
+                f"{export.paths[0]}: the column {field.name} holds {field.dataType.typeName()} values, not plain ones.",
+                "Write it as text, a number or a time.",
+            )
+    quoted = {name: "`" + name.replace("`", "``") + "`" for name in found.values()}
+    rows = read.selectExpr(
+        *(f"CAST({column} AS STRING) AS {column}" for column in quoted.values()),
+        "_metadata.file_name AS file", "_metadata.row_index + 1 AS line",
+    )  # fmt: skip
+    return rows, {name: name for name in found.values()}, None
+
+
+def _literal(path: str) -> str:
+    """A path that Spark does not take for a pattern."""
+    return "".join(f"\\{char}" if char in "\\*?[]{}" else char for char in path)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
