@@ -5,6 +5,7 @@ that Spark takes more kinds of, whole regular expressions, rounding, and functio
 (`linkage.spark.functions`). A test runs the expressions of ingest on both engines.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -64,6 +65,10 @@ def _node(node: exp.Expression) -> exp.Expression:
         return _matches(node.this, f"^(?:{_java(node.expression.name)})\\z")
     if isinstance(node, exp.RegexpLike):
         return _matches(node.this, _java(node.expression.name))
+    if isinstance(node, exp.Select) and len(node.expressions) == 1 and isinstance(node.expressions[0], exp.Tuple):
+        # `(a, b) IN (SELECT (a, b) …)` compares with rows of two columns in Spark.
+        node.set("expressions", node.expressions[0].expressions)
+        return node
     if isinstance(node, exp.DataType):
         return _type(node)
     if isinstance(node, exp.TryCast):
@@ -112,12 +117,12 @@ def _named(name: str) -> Callable[[Sequence[exp.Expression]], exp.Expression]:
 
 
 def _format(node: exp.Format) -> exp.Expression:
-    """Only '{:016x}': sixteen hexadecimal digits."""
+    """Only '{:0Nx}': N hexadecimal digits."""
     (value,) = node.expressions
-    before, found, after = node.name.partition("{:016x}")
-    assert found and not before and not after, node.name
+    width = re.fullmatch(r"\{:0([0-9]+)x\}", node.this.name)
+    assert width, node.this.name
     digits = exp.Lower(this=exp.Anonymous(this="hex", expressions=[value]))
-    return exp.Anonymous(this="lpad", expressions=[digits, exp.Literal.number(16), exp.Literal.string("0")])
+    return exp.Anonymous(this="lpad", expressions=[digits, exp.Literal.number(int(width[1])), exp.Literal.string("0")])
 
 
 def _strptime(arguments: Sequence[exp.Expression]) -> exp.Expression:
@@ -133,6 +138,7 @@ def _strptime(arguments: Sequence[exp.Expression]) -> exp.Expression:
 
 _FUNCTIONS: Final[dict[str, Callable[[Sequence[exp.Expression]], exp.Expression]]] = {
     "strlen": _named("octet_length"),
+    "epoch_us": _named("unix_micros"),
     "suffix": _named("endswith"),
     "nfc_normalize": _named("nfc"),
     "try_strptime": _strptime,

@@ -10,7 +10,6 @@
 from functools import reduce
 from typing import Any, Final
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
@@ -22,6 +21,7 @@ from linkage.ingest.stage import MAX_LINE
 from linkage.model import TABLES
 from linkage.spark import dialect
 from linkage.spark.exports import Export, columns
+from linkage.spark.tables import settled
 
 REJECT: Final = "file string, `table` string, line bigint, `column` string, reason string, excerpt string"
 
@@ -36,13 +36,14 @@ class Contract:
     """The contract tables of some exports as views `kase_<table>`, and what was set aside.
 
     Attributes:
+        read: how each table that there are exports of was worked out.
         rejects: a frame with the columns of `REJECT`.
         prompts: whether there are raw prompts; then a view `raw_prompts` (prompt, tokens, sketch) has their sketches.
     """
 
     def __init__(self, spark: SparkSession, exports: list[Export], rules: Rules) -> None:
         self._spark = spark
-        self._held: list[DataFrame] = []
+        self.read: dict[str, DataFrame] = {}
         staged: dict[str, list[DataFrame]] = {name: [] for name in TABLES}
         rejects = [spark.createDataFrame([], REJECT)]
         self.prompts = False
@@ -72,14 +73,8 @@ class Contract:
                 *(_first(name) for name in ("tokens", "sketch"))
             ).createOrReplaceTempView("raw_prompts")
         rows.createOrReplaceTempView("good")
-        settled = spark.sql(_settled(table))
-        self._held.append(settled.persist(StorageLevel.MEMORY_AND_DISK))
-        settled.createOrReplaceTempView(f"kase_{table}")
-
-    def release(self) -> None:
-        """Give back what the executors keep of the contract tables."""
-        for frame in self._held:
-            frame.unpersist()
+        self.read[table] = spark.sql(_settled(table))
+        settled(self.read[table]).createOrReplaceTempView(f"kase_{table}")
 
 
 def _first(name: str) -> Any:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from linkage.errors import InputError, LinkageError, MachineError, Neo4jError, UsageError, translate
+from linkage.errors import InputError, LinkageError, MachineError, Neo4jError, UsageError
 from linkage.server import java
 
 try:
@@ -20,6 +20,7 @@ try:
         # It warns of pandas 3, which we have no use for: what passes between Spark and us is Arrow.
         warnings.simplefilter("ignore")
         import pyspark
+        from py4j.protocol import Py4JError
         from pyspark import SparkConf, SparkContext
         from pyspark.errors import PySparkException
         from pyspark.java_gateway import launch_gateway
@@ -64,6 +65,8 @@ _SETTINGS: Final = {
 _LOCAL: Final = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
+    # Each costs its time however little there is in it.
+    "spark.sql.shuffle.partitions": str(2 * (os.cpu_count() or 1)),
 }
 
 
@@ -105,7 +108,7 @@ def session(master: str = "local[*]", settings: dict[str, str] | None = None) ->
             finally:
                 with suppress(Exception):
                     context.stop()
-        except Exception as exc:
+        except (PySparkException, Py4JError) as exc:
             raise told(exc, folder / "spark.log") from None
         finally:
             _end(gateway)
@@ -184,12 +187,8 @@ def _end(gateway: Any) -> None:
     SparkContext._jvm = None
 
 
-def told(exc: Exception, log: Path | None = None) -> LinkageError:
+def told(exc: Exception, log: Path) -> LinkageError:
     """What Spark raised, as a sentence without values of the data: those stay in nobody's terminal."""
-    if isinstance(exc, LinkageError):
-        return exc
-    if not isinstance(exc, PySparkException) and not type(exc).__module__.startswith("py4j"):
-        return translate(exc, "running Spark")
     text = str(exc)
     low = text.lower()
     if "outofmemory" in low or "out of memory" in low:
@@ -209,7 +208,7 @@ def told(exc: Exception, log: Path | None = None) -> LinkageError:
         f"Spark failed: {condition}.",
         "Run again with LINKAGE_DEBUG=1 and report what it prints; --engine linkage needs no Spark.",
         # Spark quotes plans and values: they are for whoever asks for them.
-        tuple(text.splitlines()[:40]) if os.environ.get("LINKAGE_DEBUG") else _tail(log) if log else (),
+        tuple(text.splitlines()[:40]) if os.environ.get("LINKAGE_DEBUG") else _tail(log),
     )
 
 

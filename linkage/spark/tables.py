@@ -1,6 +1,6 @@
 """Scripts of our SQL on Spark: the statements that DuckDB runs on tables, on views that are never changed.
 
-    CREATE TABLE t AS …     a view t, kept by the executors once it was worked out
+    CREATE TABLE t AS …     a view t, worked out at once and kept by the executors
     INSERT INTO t …         the view t is the old one and the new rows
     DELETE FROM t WHERE …   the view t is the old one without those rows
     DROP TABLE t            the view is gone
@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from sqlglot import exp
 
@@ -23,12 +22,20 @@ _PART: Final = 33
 """Bits of a row's place in its part, in `monotonically_increasing_id`."""
 
 
+def settled(frame: DataFrame) -> DataFrame:
+    """The frame worked out, with nothing left of how: plans made of plans take Spark longer than the work.
+
+    The executors keep its rows; where `spark.checkpoint.dir` is set they lie there, and no executor can take them away.
+    """
+    context = frame.sparkSession.sparkContext
+    return frame.checkpoint() if context.getCheckpointDir() else frame.localCheckpoint()
+
+
 class Tables:
     """What scripts leave on Spark, by name."""
 
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
-        self._kept: list[DataFrame] = []
 
     def execute(self, script: str) -> None:
         """Run the statements of a script in DuckDB's dialect."""
@@ -47,7 +54,8 @@ class Tables:
                     )
                     self._name(_name(statement.this), self.spark.sql(dialect.text(kept)))
                 case exp.Drop():
-                    self.spark.catalog.dropTempView(_name(statement.this))
+                    for table in statement.find_all(exp.Table):
+                        self.spark.catalog.dropTempView(_name(table))
                 case _:
                     raise AssertionError(f"no statement of a script: {statement.key}")
 
@@ -59,18 +67,8 @@ class Tables:
         )
 
     def put(self, name: str, rows: pa.Table) -> None:
-        """A table from the driver."""
-        self._name(name, self.spark.createDataFrame(rows))
-
-    def keep(self, name: str) -> None:
-        """Have the executors keep a table as it is now, once it was worked out."""
-        self._name(name, self._persist(self.spark.table(name)))
-
-    def release(self) -> None:
-        """Give back what the executors keep."""
-        for frame in self._kept:
-            frame.unpersist()
-        self._kept.clear()
+        """A table from the driver. Of 64 bits without a sign the number with a sign is made that has the same bits."""
+        self._name(name, self.spark.createDataFrame(_signed(rows)))
 
     def _table(self, table: exp.Expression) -> DataFrame:
         return self.spark.table(_name(table))
@@ -78,22 +76,18 @@ class Tables:
     def _name(self, name: str, frame: DataFrame) -> None:
         frame.createOrReplaceTempView(name)
 
-    def _persist(self, frame: DataFrame) -> DataFrame:
-        self._kept.append(frame.persist(StorageLevel.MEMORY_AND_DISK))
-        return frame
-
     def _create(self, statement: exp.Create) -> None:
         name, select = _name(statement.this), statement.expression
         numbered = _numbered(select)
         frame = self.spark.sql(dialect.text(select))
         if numbered:
             frame = self._number(frame, *numbered)
-        self._name(name, self._persist(frame))
+        self._name(name, settled(frame))
 
-    def _number(self, frame: DataFrame, name: str, order: Sequence[str], names: Sequence[str] | None) -> DataFrame:
+    def _number(self, frame: DataFrame, name: str, order: Sequence[str]) -> DataFrame:
         from pyspark.sql.functions import array, col, element_at, lit, monotonically_increasing_id, shiftright  # noqa: PLC0415
 
-        parts = self._persist(
+        parts = settled(
             frame.repartitionByRange(*order).sortWithinPartitions(*order).withColumn("place", monotonically_increasing_id())
         )
         part = shiftright(col("place"), _PART)
@@ -104,14 +98,14 @@ class Tables:
             before += counts.get(at, 0)
         start = element_at(array(*map(lit, starts)), (part + 1).cast("int")) if starts else lit(0)
         number = (start + col("place").bitwiseAND((1 << _PART) - 1)).cast("int").alias(name)
-        return parts.select(number, *(names or frame.columns))
+        return parts.select(*frame.columns, number)
 
 
 def _name(table: exp.Expression) -> str:
     return str(table.name)
 
 
-def _numbered(select: Any) -> tuple[str, list[str], None] | None:
+def _numbered(select: Any) -> tuple[str, list[str]] | None:
     """Takes the column that numbers all rows out of a SELECT; gives its name and what the rows are sorted by."""
     for column in select.expressions:
         window = column.find(exp.Window)
@@ -119,5 +113,15 @@ def _numbered(select: Any) -> tuple[str, list[str], None] | None:
             "partition_by"
         ):
             column.pop()
-            return column.alias, [ordered.this.name for ordered in window.args["order"].expressions], None
+            return column.alias, [ordered.this.name for ordered in window.args["order"].expressions]
     return None
+
+
+def _signed(rows: pa.Table) -> pa.Table:
+    for at, field in enumerate(rows.schema):
+        if field.type == pa.uint64():
+            bits = pa.chunked_array([chunk.view(pa.int64()) for chunk in rows.column(at).chunks], pa.int64())
+            rows = rows.set_column(at, field.name, bits)
+        elif pa.types.is_unsigned_integer(field.type):
+            rows = rows.set_column(at, field.name, rows.column(at).cast(pa.int64()))
+    return rows

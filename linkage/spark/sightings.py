@@ -1,0 +1,123 @@
+"""Identify on Spark: the scripts of `linkage.identify`, and what comes of them in the driver's scratch database.
+
+1. Number the accounts.
+2. Bring the distinct prompts and who sent them to the driver: there they are placed and followed by the kernels that
+   the other engine has, and the works go back.
+3. Gather what each account was seen with, derive networks, set aside what is allowed, and say how far prompts count.
+4. Bring the events of works that several accounts share to the driver, where their timing is tested.
+5. What is shared goes to the driver: a hundredth of what was read, or less.
+"""
+
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from linkage import identify, store
+from linkage.allowed_sightings import read_allowed, set_aside
+from linkage.identify import Sightings
+from linkage.ingest.place import place
+from linkage.prompt_sightings import SENT, trust_prompts, works_of_sent
+from linkage.spark.read import Contract
+from linkage.spark.tables import Tables
+from linkage.timing_sightings import EVENTS, WORKS, ceilings_of, find_timing, seen_of
+
+_SEEN = """
+INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(first), make_timestamp(last)
+FROM found_accounts
+"""
+
+_LEFT = ("people", "activity", "shared", "sightings", "alone", "set_aside")
+"""What later steps look up, beside what the driver has already."""
+
+
+def identified(
+    tables: Tables, contract: Contract, con: duckdb.DuckDBPyConnection, case: Path, now: datetime
+) -> Sightings:
+    """As `identify.identify`, with the contract tables of `contract` in the place of the case's.
+
+    Args:
+        tables: of the session that has read the exports.
+        contract: what was read.
+        con: a scratch database, which gets the tables that `identify.identify` leaves.
+        case: keeps the sketches of raw prompts, and says what is allowed and whether private addresses are evidence.
+        now: when what is allowed must hold, UTC without a zone.
+
+    Raises:
+        LinkageError: as `store.attached`.
+    """
+    identify.number_accounts(tables)
+    _take(tables, con, "ids")
+    if contract.prompts:
+        _keep_prompts(tables, con, case)
+    tables.execute(SENT)
+    with store.attached(con, case):
+        keep_private = identify.keeps_private_ips(con)
+        _register(con, "sent", _unsigned(tables.arrow("SELECT account, prompt, n FROM sent")))
+        works_of_sent(con)
+        read_allowed(con, now)
+    works = con.execute("SELECT * FROM work_of").to_arrow_table()
+    tables.put("work_of", works)
+    tables.put("allowed", con.execute("SELECT * FROM allowed").to_arrow_table())
+    tables.put("followed", con.execute("SELECT account, prompt, template FROM followed").to_arrow_table())
+    tables.put("others", con.execute("SELECT * FROM others").to_arrow_table())
+    identify.gather(tables)
+    identify.add_networks(tables, keep_private=keep_private)
+    set_aside(tables)
+    trust_prompts(tables)
+    _add_timing(tables, con)
+    identify.find_shared(tables)
+    for name in _LEFT:
+        if name != "people":
+            _take(tables, con, name)
+    return identify.arrays(con)
+
+
+def _keep_prompts(tables: Tables, con: duckdb.DuckDBPyConnection, case: Path) -> None:
+    """Put the sketches that the case lacks into it, and place them."""
+    con.register("sketched", _unsigned(tables.arrow("SELECT prompt, tokens, sketch FROM raw_prompts")))
+    with store.attached(con, case, read_only=False):
+        con.execute(
+            """INSERT INTO kase.prompts SELECT prompt, tokens, sketch FROM sketched ANTI JOIN kase.prompts
+            USING (prompt) ORDER BY prompt"""
+        )
+    con.unregister("sketched")
+    place(con, case)
+
+
+def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
+    tables.execute(WORKS)
+    _take(tables, con, "works")
+    _take(tables, con, "people")
+    events = tables.arrow(EVENTS)
+    found = find_timing(con, {name: events[name].to_numpy() for name in events.column_names})
+    con.execute("DROP TABLE works")
+    ceilings = ceilings_of(found)
+    tables.put("found_accounts", _arrow(seen_of(found)))
+    tables.put("ceilings", _arrow({**{n: ceilings[n] for n in ("kind", "value")}, "ceiling": ceilings["bits"]}))
+    tables.execute(_SEEN)
+
+
+def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:  # type: ignore[type-arg]
+    return pa.table(
+        {n: pa.array(c.tolist(), pa.string()) if c.dtype == object else pa.array(c) for n, c in columns.items()}
+    )
+
+
+def _take(tables: Tables, con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Bring a table to the driver's scratch database."""
+    _register(con, name, tables.arrow(f"SELECT * FROM {name}"))  # noqa: S608 (the names are ours)
+
+
+def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
+    con.register("brought", rows)
+    con.execute(f"CREATE TABLE {name} AS SELECT * FROM brought")  # noqa: S608
+    con.unregister("brought")
+
+
+def _unsigned(rows: pa.Table) -> pa.Table:
+    """Ids of prompts as DuckDB has them: 64 bits without a sign, which Spark has not."""
+    chunks = [chunk.view(pa.uint64()) for chunk in rows["prompt"].chunks]
+    return rows.set_column(rows.column_names.index("prompt"), "prompt", pa.chunked_array(chunks, pa.uint64()))
