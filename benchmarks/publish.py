@@ -4,6 +4,10 @@ Both write the same rows into the same empty database of the same server, one af
 rows in memory, the constraints are there, and it checks nothing.
 
     python benchmarks/publish.py [--relationships 1000000]
+    python benchmarks/publish.py --cross 20000 100000 300000
+
+With --cross it is the first load of an empty local server instead, over Bolt and by an import, for cases of so many
+relationships: where the second becomes the quicker one (`linkage.graph.route.ROWS`).
 
 A local server is started for it. With --wipe it is the server that LINKAGE_NEO4J_URI names instead, and whatever is in
 there is deleted.
@@ -18,7 +22,7 @@ from typing import Any
 import neo4j
 
 from linkage import server, store
-from linkage.graph import Target, publish, required
+from linkage.graph import Target, offline, publish, required
 from linkage.graph.layers import LAYERS, Nodes
 from linkage.graph.wanted import build
 
@@ -27,8 +31,9 @@ INSERT INTO runs VALUES (1, TIMESTAMP '2026-01-01', 1, '{{}}', '{{}}', '{{}}', '
 INSERT INTO account_rows (command, account_id, created_at, status, country, plan)
     SELECT 1, 'acct_' || lpad(to_hex(i), 8, '0'), TIMESTAMP '2025-01-01' + to_seconds(i), 'active', 'DE', 'pro'
     FROM range({accounts}) t(i);
-INSERT INTO shared SELECT ['payment', 'ip', 'device', 'prompt'][i % 4 + 1], sha256(i::VARCHAR)[:24], NULL, 5,
-    5 + i % 100 / 10 FROM range({identifiers}) t(i);
+INSERT INTO shared (kind, value, label, accounts, bits)
+    SELECT ['payment', 'ip', 'device', 'prompt'][i % 4 + 1], sha256(i::VARCHAR)[:24], NULL, 5, 5 + i % 100 / 10
+    FROM range({identifiers}) t(i);
 INSERT INTO sightings SELECT DISTINCT ON (account_id, kind, value)
     'acct_' || lpad(to_hex(hash(i) % {accounts}), 8, '0') AS account_id,
     ['payment', 'ip', 'device', 'prompt'][i % {identifiers} % 4 + 1] AS kind,
@@ -139,12 +144,44 @@ def measure(where: Target, relationships: int, rounds: int) -> None:
             print(f"publish again, nothing changed  {again:6.1f} s  {total / again:8,.0f} rows/s", flush=True)
 
 
+def cross(folder: Path, relationships: int) -> None:
+    """Seconds of a first load both ways, each into a server of its own that was just started."""
+    case = made_case(folder, relationships)
+    seconds = {}
+    for how in ("bolt", "offline"):
+        up = server.up(folder / how)
+        try:
+            where = Target(up.bolt_url, up.user, up.password)
+            started = time.monotonic()
+            if how == "offline":
+                files = offline.write(case, folder / "files")
+                with server.paused(up.home, progress=lambda _: None):
+                    server.admin(files.arguments, up.home, progress=lambda _: None)
+            report = publish(case, where, scope="all", imported=how == "offline")
+            seconds[how] = time.monotonic() - started
+        finally:
+            server.down(up.home)
+    print(
+        f"{report.nodes + report.relationships:,} nodes and relationships: Bolt {seconds['bolt']:.1f} s, "
+        f"import {seconds['offline']:.1f} s, ratio {seconds['bolt'] / seconds['offline']:.2f}",
+        flush=True,
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--relationships", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--wipe", action="store_true", help="use the known server, and delete what is in it")
+    parser.add_argument(
+        "--cross", type=int, nargs="+", metavar="N", help="Bolt beside an import, for so many relationships."
+    )
     given = parser.parse_args()
+    for relationships in given.cross or ():
+        with tempfile.TemporaryDirectory() as folder:
+            cross(Path(folder), relationships)
+    if given.cross:
+        return
     if given.wipe:
         measure(required(), given.relationships, given.rounds)
         return

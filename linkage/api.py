@@ -17,6 +17,7 @@ from linkage import export as exporting
 from linkage import impact as blocking
 from linkage import indicators, results
 from linkage import ingest as ingesting
+from linkage import report as reporting
 from linkage import review as reviewing
 from linkage import sources as row_sources
 from linkage import templates as prompt_templates
@@ -215,6 +216,26 @@ class Case:
         """Write rings into a folder; arguments as in `linkage.export.export`."""
         secret = None if key is None else Path(key)
         return exporting.export(self.path, Path(folder), format=format, rings=rings, key=secret)
+
+    def report(
+        self, path: AnyPath = "report.html", *, rings: Iterable[str] = (), force: bool = False
+    ) -> reporting.Report:
+        """Write the rings as one HTML page that works offline; see `linkage.report.report`.
+
+        Args:
+            path: the file to write, for its owner alone to read (mode 0600).
+            rings: ids, starts of ids or ranks, listed or not; by default all that are listed.
+            force: replace a file that says something else.
+
+        Returns:
+            the file's `path`, how many `rings` it shows, its `bytes`, and whether they `changed`.
+
+        Raises:
+            NotFoundError: no case, no run yet, no such ring, or no such folder.
+            UsageError: there is such a file already, and `force` is not given.
+            MachineError: it cannot be written.
+        """
+        return reporting.report(self.path, Path(path), list(rings), force=force)
 
     def match(self, bundle: AnyPath, key: AnyPath) -> pd.DataFrame:
         """Which identifiers of ours a partner's bundle knows; columns of `indicators.Known`."""

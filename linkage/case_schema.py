@@ -95,6 +95,13 @@ CREATE TABLE lives (account_id VARCHAR NOT NULL, signed_up DOUBLE, began DOUBLE,
 CREATE TABLE likeness (behaviour VARCHAR NOT NULL, step BIGINT NOT NULL, ratio DOUBLE NOT NULL, damp DOUBLE NOT NULL);
 """
 
+_NULLS: Final = """
+-- What the null models showed that the newest runs compared with (linkage/significance/nulls.py): strength and score of
+-- each one's rings, how it was searched, and how many accounts and sightings it was drawn from.
+CREATE TABLE null_models (model BIGINT PRIMARY KEY, question VARCHAR NOT NULL, accounts BIGINT NOT NULL,
+    ties BIGINT NOT NULL, strength DOUBLE[] NOT NULL, score DOUBLE[] NOT NULL);
+"""
+
 # Rows that are there already get no place; `placed_from` is the first command whose rows have one.
 _PLACE_COLUMNS: Final = """
 ALTER TABLE account_rows ADD COLUMN file BIGINT;
@@ -190,7 +197,7 @@ SELECT account_id, created_at, banned_at, email.e AS email, email.l AS email_lab
     phone.p AS phone, phone.l AS phone_label, org_id, org_verified, status, country, plan FROM said;
 """
 
-SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES
+SCHEMA: Final = _TABLES + _DECISIONS + _PROMPTS + _RING_KINDS + _LINEAGE + _LIKENESS + _BOUND + _ALLOWANCES + _NULLS
 """Makes an empty case."""
 
 # What brings a case of an older version to the next one.
@@ -205,5 +212,6 @@ MIGRATIONS: Final[dict[int, str]] = {
     + "ALTER TABLE memberships ADD COLUMN banned BOOLEAN;"
     + _DECISION_COLUMNS
     + _BOUND
-    + _ALLOWANCES,
+    + _ALLOWANCES
+    + _NULLS,
 }

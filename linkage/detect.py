@@ -35,7 +35,7 @@ from linkage.rings import (
     profiles,
     recalibrate,
 )
-from linkage.significance import Found, how_many, how_many_more, search_nulls, significance
+from linkage.significance import Found, NullModel, how_many, how_many_more, search_nulls, significance, standing
 from linkage.until import utc_now
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
@@ -57,6 +57,7 @@ class DetectReport:
         seconds: wall time.
         timings: seconds of each step.
         nulls, q_floor, by_chance: see `significance.Significance`.
+        nulls_kept: how many of the null models an earlier run had searched.
         unsure: rings that are not listed only because chance could make them.
         recalibration: what people's decisions make of the score; None where that was not asked for.
         bound: how many decisions bind members (`decisions`), and how many accounts they brought into a ring (`joined`)
@@ -77,6 +78,7 @@ class DetectReport:
     seconds: float
     timings: dict[str, float]
     nulls: int
+    nulls_kept: int
     q_floor: float
     by_chance: float
     unsure: int
@@ -131,8 +133,9 @@ def detect(
         min_accounts: the smallest ring, at least 2.
         hub_degree: identifiers shared by more accounts are hubs.
         nulls: null models that the rings are compared with (`significance`); 0 leaves q-values empty and lists by score
-            alone, None takes as many as are needed and can be afforded (`significance.how_many`). An engine finds the
-            communities of null models, too.
+            alone, None takes as many as are needed and can be afforded (`significance.how_many`), those of the last run
+            among them where they still stand (`significance.standing`). An engine finds the communities of null
+            models, too.
         calibrate: recalibrate the scores by the rings that people confirmed and dismissed (`rings.recalibrate`), where
             they decided on enough. It holds for this run alone.
         progress: called with the name of each step as it starts.
@@ -194,15 +197,31 @@ def detect(
                 # One graph at a time on somebody else's server.
                 threads=1 if engine else store.threads() or os.cpu_count() or 1,
             )
+            options = {
+                "engine": engine.name if engine else "linkage",
+                "algorithm": algorithm,
+                "objective": engine.objective(algorithm) if engine else OBJECTIVES.get(algorithm),
+                "seed": seed,
+                "resolution": resolution,
+                "min_accounts": min_accounts,
+                "hub_degree": hub_degree,
+            }
+            question = json.dumps([__version__, options, versions, asdict(assessed.line)])
             strength, score = assessed.strength, assessed.scores.score
+            kept = standing(past.nulls, question, sightings) if nulls is None else []
             first = how_many(int((score >= LISTED_SCORE).sum()), sightings.ties) if nulls is None else nulls
-            by_chance = search(nulls=first)
+            by_chance = [null.found for null in kept]
+            by_chance += search(nulls=max(0, first - len(kept)), after=len(kept))
             if nulls is None:
-                by_chance += search(nulls=how_many_more(strength, score, by_chance), after=first)
+                by_chance += search(nulls=how_many_more(strength, score, by_chance), after=len(by_chance))
+            fresh = [
+                NullModel(question, sightings.accounts, sightings.ties, found_there)
+                for found_there in by_chance[len(kept) :]
+            ]
             measured = significance(strength, score, by_chance)
         with clock.step("commit"):
             judged = judge(weighed, assessed, people, measured, evidence, known)
-            record.stage(con, weighed, judged, ledger)
+            record.stage(con, weighed, judged, ledger, kept + fresh or past.nulls)
             explained = judged.rings["status"] == "explained"
             listed = judged.rings["listed"] & ~explained
             report = DetectReport(
@@ -219,6 +238,7 @@ def detect(
                 seconds=round(time.monotonic() - clock.started, 3),
                 timings=clock.timings,
                 nulls=measured.nulls,
+                nulls_kept=len(kept),
                 q_floor=measured.floor,
                 by_chance=measured.by_chance,
                 unsure=int(((score >= LISTED_SCORE) & ~measured.passes).sum()),
@@ -227,15 +247,10 @@ def detect(
                 allowed=record.allowed(con),
             )
             parameters = {
-                "engine": engine.name if engine else "linkage",
-                "algorithm": algorithm,
-                "objective": engine.objective(algorithm) if engine else OBJECTIVES.get(algorithm),
-                "seed": seed,
-                "resolution": resolution,
-                "min_accounts": min_accounts,
-                "hub_degree": hub_degree,
+                **options,
                 "population": weighed.population,
                 "nulls": report.nulls,
+                "nulls_kept": report.nulls_kept,
                 "q_floor": report.q_floor,
                 "by_chance": report.by_chance,
                 "recalibration": asdict(learnt) if learnt else None,

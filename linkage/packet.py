@@ -23,6 +23,7 @@ from typing import Any, Final
 from linkage import files, store
 from linkage.errors import InputError, NotFoundError, UsageError, translate
 from linkage.results import RunRow, newest_run
+from linkage.results import ring as ring_named
 from linkage.ring_why import RingWhy, ring_why
 from linkage.sources import SourceRow, sources
 from linkage.summary import Sentence
@@ -83,22 +84,29 @@ def write(case: Path, name: str, folder: Path, *, limit: int = ROWS) -> list[Pat
     return [folder / file for file in made]
 
 
-def check(case: Path, folder: Path, exports: Path | None = None) -> list[Difference]:
+def check(case: Path, folder: Path, exports: Path | None = None, name: str | None = None) -> list[Difference]:
     """Make the packet in a folder again and compare it; nothing is written.
 
     Args:
         case: the case file.
         folder: the packet.
         exports: where the files lie that went in; each that backs a row is hashed, too.
+        name: the ring that the packet must be of, as in `results.ring`; by default whichever it is of.
 
     Returns:
         what differs; empty if nothing does.
 
     Raises:
         InputError: the folder holds no whole packet.
+        NotFoundError: no such ring as `name`.
+        UsageError: the packet is of another ring than `name`.
         LinkageError: as `store.reading`.
     """
     manifest = _manifest(folder)
+    if name is not None and (ring := ring_named(case, name).ring.ring_id) != manifest["ring_id"]:
+        raise UsageError(
+            f"{folder} is a packet of ring {safe(manifest['ring_id'])}, not of {ring}.", "Leave RING out to check it."
+        )
     found: list[Difference] = []
     try:
         for file, sha256 in manifest["files"].items():

@@ -16,6 +16,7 @@ from linkage.evidence import Hub, Weighed, identifier_bits, pair_prior
 from linkage.identify import BEHAVIOURS, NEVER
 from linkage.model import kind_of
 from linkage.rings import Bond, Earlier, Judged
+from linkage.significance import NullModel
 
 BYSTANDERS: Final = 50
 """At most so many bystanders are kept for each ring."""
@@ -23,6 +24,7 @@ BYSTANDERS: Final = 50
 _TABLES: Final = (
     "rings", "members", "evidence", "bystanders", "hubs", "shared", "sightings", "followed", "ring_kinds",
     "ring_strongest", "lives", "likeness", "bound", "allowed_sightings",
+    "null_models",
 )  # fmt: skip
 
 _EARLIER: Final = """
@@ -125,12 +127,14 @@ class History:
         rings: all rings that there ever were.
         decided: the rings that people confirmed (True) or dismissed (False), by ring id.
         bonds: decisions on members, and confirmed rings, the oldest first.
+        nulls: the null models that the newest runs compared with.
     """
 
     run: int
     rings: Earlier
     decided: dict[str, bool]
     bonds: list[Bond]
+    nulls: list[NullModel]
 
 
 def history(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> History:
@@ -144,6 +148,11 @@ def history(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> Histor
         values = con.execute(_EARLIER_VALUES).fetchnumpy()
         decided = decisions.confirmed(con, now, "kase.")
         bound = bonds(con, now)
+        nulls = con.execute("SELECT question, accounts, ties, strength, score FROM kase.null_models ORDER BY model")
+        kept = [
+            NullModel(str(question), int(accounts), int(ties), (np.array(strength, float), np.array(score, float)))
+            for question, accounts, ties, strength, score in nulls.fetchall()
+        ]
     earlier = Earlier(
         ids=[str(row[0]) for row in rings],
         there=np.array([row[1] for row in rings], np.bool_),
@@ -154,7 +163,7 @@ def history(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> Histor
         value=np.asarray(values["identifier"], np.int64),
         value_bits=np.asarray(values["bits"], np.float64),
     )
-    return History(run, earlier, decided, bound)
+    return History(run, earlier, decided, bound, kept)
 
 
 def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -162,7 +171,13 @@ def account_ids(con: duckdb.DuckDBPyConnection) -> list[str]:
     return [str(row[0]) for row in con.execute("SELECT account_id FROM ids ORDER BY account").fetchall()]
 
 
-def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledger: Sequence[Hub]) -> None:
+def stage(
+    con: duckdb.DuckDBPyConnection,
+    weighed: Weighed,
+    judged: Judged,
+    ledger: Sequence[Hub],
+    nulls: Sequence[NullModel],
+) -> None:
     """Make the result's tables in the scratch database, so that the commit is only a copy."""
     s = weighed.sightings
     ledger_columns: dict[str, Any] = {
@@ -195,8 +210,22 @@ def stage(con: duckdb.DuckDBPyConnection, weighed: Weighed, judged: Judged, ledg
         ("likeness", _likeness(weighed)),
     ):
         con.register(f"in_{name}", columns)
+    _stage_nulls(con, nulls)
     known = ", ".join(f"if(isnan({name}), NULL, {name}) AS {name}" for name in BEHAVIOURS)
     con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS, lives=known))
+
+
+def _stage_nulls(con: duckdb.DuckDBPyConnection, nulls: Sequence[NullModel]) -> None:
+    con.execute(
+        """CREATE TABLE out_null_models (model BIGINT, question VARCHAR, accounts BIGINT, ties BIGINT,
+            strength DOUBLE[], score DOUBLE[])"""
+    )
+    for model, null in enumerate(nulls):
+        found = [part.tolist() for part in null.found]
+        con.execute(
+            "INSERT INTO out_null_models VALUES (?, ?, ?, ?, ?::DOUBLE[], ?::DOUBLE[])",
+            [model, null.question, null.accounts, null.ties, *found],
+        )
 
 
 def allowed(con: duckdb.DuckDBPyConnection) -> int:

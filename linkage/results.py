@@ -13,6 +13,7 @@ from linkage import decisions, store
 from linkage.decisions import Decision
 from linkage.errors import NotFoundError
 from linkage.model import TIERS
+from linkage.ring_decided import ALLOWED, BOUND, AllowedRow, BoundRow
 from linkage.until import utc_now
 
 
@@ -90,36 +91,6 @@ class BystanderRow:
     ring_id: str
     account_id: str
     bits: float
-    reason: str
-
-
-@dataclass(frozen=True)
-class BoundRow:
-    """An account that a decision brought into a ring (`joined`) or took out of one, against the evidence.
-
-    A member that did not join was taken out of another ring. `decision` is the number, `verdict`, `by` and `note` what
-    it says.
-    """
-
-    ring_id: str
-    account_id: str
-    joined: bool
-    decision: int
-    verdict: str
-    by: str
-    note: str
-
-
-@dataclass(frozen=True)
-class AllowedRow:
-    """An identifier that several members share and that counts for nothing, since somebody allowed it."""
-
-    ring_id: str
-    kind: str
-    value: str
-    label: str | None
-    accounts: int
-    by: str
     reason: str
 
 
@@ -204,22 +175,6 @@ def rings(case: Path, *, unlisted: bool = False, limit: int | None = None) -> li
         newest_run(con, case)
         return _rings(con, unlisted=unlisted, limit=limit)
 
-
-BOUND: Final = """
-SELECT b.ring_id, b.account_id, b.joined, b.decision, d.verdict, d."by", d.note
-FROM (SELECT * FROM bound UNION ALL SELECT m.ring_id, b.account_id, false, b.decision
-    FROM bound b JOIN members m USING (account_id) WHERE NOT b.joined) b JOIN decisions d USING (decision)
-WHERE b.ring_id IN (SELECT unnest($1::VARCHAR[])) ORDER BY ALL
-"""
-"""What `BoundRow` takes, of the rings whose ids are the parameter."""
-
-ALLOWED: Final = """
-SELECT m.ring_id, s.kind, s.value, max(s.label), count(*), max(a."by"), max(a.reason)
-FROM members m JOIN allowed_sightings s USING (account_id) JOIN allowances a USING (allowance)
-WHERE m.ring_id IN (SELECT unnest($1::VARCHAR[])) GROUP BY m.ring_id, s.kind, s.value HAVING count(*) > 1
-ORDER BY m.ring_id, count(*) DESC, s.kind, s.value
-"""
-"""What `AllowedRow` takes, of the rings whose ids are the parameter."""
 
 MEMBERS: Final = """(SELECT m.*, b.decision FROM members m LEFT JOIN bound b
     ON b.joined AND b.ring_id = m.ring_id AND b.account_id = m.account_id)"""

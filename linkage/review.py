@@ -77,7 +77,9 @@ def queue(case: Path, now: datetime | None = None) -> list[Due]:
         decision = latest.get(ring.ring_id)
         joined, left, banned = since.get(ring.ring_id, (0, 0, 0))
         if decision is None or decision.verdict == "open":
-            reason = f"the surest of {undecided:,} rings that nobody decided on"
+            reason = "the last that nobody decided on"
+            if undecided > 1:
+                reason = f"the surest of {undecided:,} rings that nobody decided on"
             last = over.get(ring.ring_id)
             if last and last.until and last.until <= now and last.number > (decision.number if decision else 0):
                 reason = f"{VERDICTS[last.verdict]} until {last.until:%Y-%m-%d}, which is over"

@@ -41,7 +41,7 @@ def add_rows(path: Path, **tables: Iterable[Row]) -> None:
 def forget_places(con: duckdb.DuckDBPyConnection) -> None:
     """Take back what version 4 of the case brought."""
     con.execute("DROP TABLE lineage; ALTER TABLE memberships DROP COLUMN banned")
-    con.execute("DROP TABLE bound; DROP TABLE allowances; DROP TABLE allowed_sightings")
+    con.execute("DROP TABLE null_models; DROP TABLE bound; DROP TABLE allowances; DROP TABLE allowed_sightings")
     for column in ("members", "until"):
         con.execute(f"ALTER TABLE IF EXISTS decisions DROP COLUMN {column}")
     for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):

@@ -145,12 +145,20 @@ def test_the_command(case: Path, tmp_path: Path) -> None:
     code, text, _ = run("1", "--packet", out)
     assert code == 0 and "summary.md" in text
     assert run("--packet", out, "--check")[0] == 0
+    assert run("1", "--packet", out, "--check")[0] == 0
+    manifest = tmp_path / "out" / packet.MANIFEST
+    kept = manifest.read_text()
+    manifest.write_text(kept.replace(results.ring(case, "1").ring.ring_id, "R0\u202e"))
+    other = run("1", "--packet", out, "--check")[2]
+    assert isinstance(other, UsageError) and "\u202e" not in other.message
+    manifest.write_text(kept)
     (tmp_path / "out" / "ring.json").write_text("{}")
     error = run("--packet", out, "--check")[2]
     assert isinstance(error, CheckFailedError)
     assert error.exit_code == ExitCode.CHECK_FAILED
     assert error.details == ("ring.json was changed since the packet was made",)
     assert run()[0] == 2
-    assert run("1", "--packet", out, "--check")[0] == 2
+    assert isinstance(run("2", "--packet", out, "--check")[2], NotFoundError)
+    assert run("1", "--check")[0] == 2
     assert run("1", "--exports", out)[0] == 2
     assert results.ring(case, "1").ring.accounts == 7

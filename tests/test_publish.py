@@ -12,7 +12,7 @@ from linkage import Case, decisions, results, server, store
 from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, CheckFailedError, ExitCode, Neo4jError, NotFoundError, UsageError
-from linkage.graph import Graph, Target, connect, offline, publish, schema, wanted
+from linkage.graph import Graph, Target, connect, offline, publish, route, schema, wanted
 from linkage.graph.binding import bind
 from linkage.graph.driver import target
 from linkage.graph.publish import PublishReport
@@ -20,6 +20,7 @@ from linkage.graph.pull import pull
 from linkage.graph.questions import ask, question
 from linkage.ingest import ingest
 from linkage.server import Server
+from linkage.server.process import look
 from tests.cases import add_rows, make_case
 from tests.graphs import clear, emptied, snapshot, target_of
 from tests.neo4j_server import guarded
@@ -350,19 +351,72 @@ def test_an_offline_import_gives_the_same_graph(
         offline.arguments(tmp_path)
     monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(home))
     with guarded(home):
-        assert run(["neo4j", "load", str(folder)]) == 0
-        up = server.up(home)
-        assert run(["neo4j", "load", str(folder), "--replace"]) == ExitCode.USAGE
-        assert "only be loaded while it is down" in capsys.readouterr().err
-        # A list is the one thing that the import does not take.
-        after = publish(case, target_of(up))
-        assert (after.created, after.updated, after.removed, list(after.by_layer)) == (0, 1, 0, ["identifier"])
+        first = server.up(home, heap="600m")
+        assert run(["neo4j", "publish", "--case", str(case), "--how", "offline", "--scope", "all"]) == 0
+        said = capsys.readouterr()
+        assert "Goes by an offline import" in said.err and "imported, and found to be" in said.out
+        up = server.running(home)
+        assert up is not None and up.pid != first.pid
+        assert (up.bolt_url, up.http_url, up.password) == (first.bolt_url, first.http_url, first.password)
+        process = look(up.pid)
+        assert process is not None and " -Xmx600m " in process.command
+        assert not list(home.glob("linkage-import.*"))
+        assert run(["neo4j", "publish", "--case", str(case), "--dry-run"]) == 0
+        said = capsys.readouterr()
+        assert "Would go over Bolt: the graph holds something already" in said.err and "nothing changed" in said.out
         with connect(target_of(up)) as loaded:
             assert snapshot(loaded) == whole
+        assert run(["neo4j", "load", str(folder), "--replace"]) == ExitCode.USAGE
+        assert "only be loaded while it is down" in capsys.readouterr().err
         server.down(home)
-        assert run(["neo4j", "load", str(folder)]) == ExitCode.USAGE
-        assert "also what people added there" in capsys.readouterr().err
-        assert run(["neo4j", "load", str(folder), "--replace", "-q"]) == 0
+    # A home that was never started, by hand.
+    monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(tmp_path / "another"))
+    assert run(["neo4j", "load", str(folder)]) == 0
+    assert server.stored_password()
+    capsys.readouterr()
+    assert run(["neo4j", "load", str(folder)]) == ExitCode.USAGE
+    assert "also what people added there" in capsys.readouterr().err
+
+
+def test_a_server_of_others_is_never_imported_into(sample_case: Path) -> None:
+    foreign = Target("bolt://elsewhere.example:7687")
+    assert route.choose(sample_case, foreign).how == "bolt"
+    with pytest.raises(UsageError, match="not the local server"):
+        route.choose(sample_case, foreign, how="offline")
+
+
+def test_what_people_made_is_never_imported_over(
+    graph: Graph, where: Target, neo4j_server: Server, sample_case: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(neo4j_server.home))
+    monkeypatch.setattr(route, "ROWS", 100)
+    for (name,) in list(graph.rows("SHOW CONSTRAINTS YIELD name RETURN name")):
+        graph.schema(f"DROP CONSTRAINT {name}")
+    for (name,) in list(graph.rows("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name")):
+        graph.schema(f"DROP INDEX {name}")
+    chosen = route.choose(sample_case, where)
+    assert (chosen.how, chosen.database) == ("offline", "neo4j")
+    assert route.choose(sample_case, where, how="bolt").how == "bolt"
+    monkeypatch.setattr(route, "ROWS", 10**9)
+    assert "too few" in route.choose(sample_case, where).why
+    assert route.choose(sample_case, where, how="offline").how == "offline"
+    graph.schema("CREATE INDEX mine FOR (n:Mine) ON (n.x)")
+    assert "holds something already" in route.choose(sample_case, where).why
+    with pytest.raises(UsageError, match="holds something already"):
+        route.choose(sample_case, where, how="offline")
+    graph.schema("DROP INDEX mine")
+
+    def meanwhile(*words: Any, **options: Any) -> offline.OfflineReport:
+        graph.write("CREATE (:Mine)")
+        return written(*words, **options)
+
+    written = offline.write
+    monkeypatch.setattr(offline, "write", meanwhile)
+    with pytest.raises(Neo4jError, match="Somebody wrote"):
+        route.load(sample_case, where, chosen, progress=lambda _: None)
+    assert server.running(neo4j_server.home) == neo4j_server
+    assert graph.one("MATCH (n:Mine) RETURN count(n)") == (1,)
+    assert not list(neo4j_server.home.glob("linkage-import.*"))
 
 
 def test_schema_is_applied_once_and_drift_is_found(graph: Graph, tmp_path: Path) -> None:

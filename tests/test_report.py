@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any
 
+import networkx
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -20,12 +21,14 @@ from numpy.typing import NDArray
 from playwright.sync_api import Dialog, Page, Request
 
 from linkage import decisions, results
+from linkage.api import Case
 from linkage.commands import run
 from linkage.decisions import Decision
 from linkage.detect import detect
-from linkage.errors import ExitCode
+from linkage.errors import ExitCode, UsageError
 from linkage.report import report
 from linkage.report.data import facts
+from linkage.report.page import page as render
 from linkage.report.picture import GROUPS, NAMED, SMALL, VALUES, Picture, Value, picture
 from linkage.report.timeline import CELLS, timeline
 from linkage.ring_why import ring_why
@@ -300,6 +303,44 @@ def test_the_page_says_what_the_case_does(looked: Looked, sample_page: Path, sam
         sent = [int(re.findall(r": ([\d,]+) exchange", label)[0].replace(",", "")) for label in labels]
         assert sent == sorted((m.exchanges for m in found.members), reverse=True)[:40]
     assert looked.wrong == []
+
+
+def test_a_ring_that_shares_much_is_drawn_as_a_tree(looked: Looked, sample_case: Path, tmp_path: Path) -> None:
+    found = facts(sample_case, ["1"])
+    # Up to four of twenty values for each of 100 accounts, none of which more than half of them have.
+    steps = enumerate((1, 3, 7, 9))
+    dense = drawn([(account, (account * step + at) % 20) for at, step in steps for account in range(100)], 100, 20)
+    words = {"payment": ["payment method", "payment methods"]}
+    found.details[0]["picture"] = {**vars(dense), "words": words}
+    (tmp_path / "dense.html").write_bytes(render(found))
+    shown = looked.open(tmp_path / "dense.html", found.rings[0]["id"])
+    nodes, lines = shown.locator(".graph .node"), shown.locator(".graph .tie")
+    assert lines.count() == len(dense.edges) > 2 * nodes.count()
+    dark = shown.locator(".graph .tie:not(.faint, .waits)").evaluate_all(
+        "all => all.map((one) => ['x1', 'y1', 'x2', 'y2'].map((name) => one.getAttribute(name)))"
+    )
+    tree: networkx.Graph[tuple[str, str]] = networkx.Graph([((a, b), (c, d)) for a, b, c, d in dark])
+    assert networkx.is_tree(tree) and len(tree) == nodes.count() == 120
+    # The strongest value has all its accounts around it, and a node that is chosen shows all its lines.
+    x, y = re.findall(r"[\d.]+", nodes.nth(100).get_attribute("transform") or "")
+    assert tree.degree[x, y] == sum(value == 0 for _, value, _ in dense.edges)
+    nodes.nth(119).click()
+    near = shown.locator(".graph .tie.near")
+    assert near.count() == sum(value == 19 for _, value, _ in dense.edges)
+    assert float(near.first.evaluate("one => getComputedStyle(one).strokeOpacity")) > 0.5
+    assert "so it is tied more closely than it looks" in shown.locator("article").inner_text()
+    assert looked.wrong == []
+
+
+def test_from_python(sample_case: Path, tmp_path: Path) -> None:
+    case, path = Case(sample_case), tmp_path / "one.html"
+    written = case.report(path, rings=["1"])
+    assert (written.path, written.rings, written.changed) == (path, 1, True)
+    assert path.stat().st_size == written.bytes and path.stat().st_mode & 0o777 == 0o600
+    assert not case.report(path, rings=["1"]).changed
+    with pytest.raises(UsageError):
+        case.report(path)
+    assert case.report(path, force=True).rings == len(case.rings())
 
 
 def test_filters_and_sorting(looked: Looked, sample_page: Path, sample_case: Path) -> None:

@@ -111,11 +111,12 @@ def test_the_command(case: Path) -> None:
     assert first in shown and "Next because: the surest of 2 rings" in shown and "1 more wait" in shown
     assert second in run("--list")
     assert "Nobody decided" in run(first)
-    assert "confirm by ada" in run(first, "confirm", "--by", "ada", "--note", "card seen \x1b[31m")
+    made = run(first, "confirm", "--by", "ada", "--note", "card seen \x1b[31m")
+    assert "confirm by ada" in made and f"linkage ring {first} --packet DIR" in made
     history = run(first)
     assert "card seen" in history and "\x1b" not in history
     assert json.loads(run(first, "--json"))["rows"][0]["note"] == "card seen \x1b[31m"
-    assert second in run()
+    assert second in run() and "the last that nobody decided on" in run()
     assert "nothing was added" in run(first, "confirm", "--by", "ada", "--note", "card seen \x1b[31m")
     run(second, "dismiss")
     assert "No ring waits" in run()

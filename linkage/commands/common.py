@@ -75,6 +75,7 @@ def limit_option(default: int | None, what: str) -> Callable[[Function], Functio
     return click.option(
         "--limit",
         type=click.IntRange(min=1),
+        metavar="N",
         default=default,
         show_default=default is not None,
         help=f"At most so many {what}.",
@@ -126,12 +127,13 @@ def detail(line: str) -> None:
         click.echo(safe(line), err=True)
 
 
-def significance(nulls: int, floor: float, by_chance: float) -> None:
-    """Say what null models say of the list of rings; see `linkage.significance.Significance`."""
+def significance(nulls: int, floor: float, by_chance: float, kept: int = 0) -> None:
+    """Say what null models say of the list of rings, `kept` of them an earlier run's; see `significance`."""
     if not nulls:
         note("No null model was searched (--nulls 0): rings are listed by score alone.")
         return
-    note(f"By chance: {by_chance:.2g} such rings on average ({nulls} null models). Least q-value: {floor:.2g}.")
+    models = f"{nulls} null models" + (f", {kept} of them kept from an earlier run" if kept else "")
+    note(f"By chance: {by_chance:.2g} such rings on average ({models}). Least q-value: {floor:.2g}.")
     note('q answers "could chance link them?", never "are they guilty?".')
 
 

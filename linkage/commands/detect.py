@@ -52,7 +52,12 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
 )
 @database_option
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same input and seed, same bytes."
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Same input and seed, same bytes.",
 )
 @click.option(
     "--resolution",
@@ -61,10 +66,13 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
     show_default=True,
     help="Bits that a pair must share beyond the prior. More gives smaller, tighter groups.",
 )
-@click.option("--min-accounts", type=click.IntRange(min=2), default=3, show_default=True, help="The smallest ring.")
+@click.option(
+    "--min-accounts", type=click.IntRange(min=2), metavar="N", default=3, show_default=True, help="The smallest ring."
+)
 @click.option(
     "--hub-degree",
     type=click.IntRange(min=2),
+    metavar="N",
     default=100,
     show_default=True,
     help="Identifiers shared by more accounts are damped: linkage hubs.",
@@ -75,7 +83,8 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
     default="auto",
     metavar="N|auto",
     show_default=True,
-    help="Null models that the rings are compared with: 3 to 39, as many as are needed and can be afforded. 0: none.",
+    help="Null models that the rings are compared with: 3 to 39, as many as are needed and can be afforded, "
+    "those of the last run among them while the case is within 5 % of then. N: so many new ones. 0: none.",
 )
 @click.option(
     "--calibrate",
@@ -130,16 +139,12 @@ def command(
         )
     detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
     if as_json:
-        measured = {"nulls": report.nulls, "q_floor": report.q_floor, "by_chance": report.by_chance}
+        names = ("nulls", "nulls_kept", "q_floor", "by_chance", "unsure", "recalibration", "bound", "allowed")
         print_json(
             "detect",
             {
                 **report.counts,
-                **measured,
-                "unsure": report.unsure,
-                "recalibration": report.recalibration,
-                "bound": report.bound,
-                "allowed": report.allowed,
+                **{name: getattr(report, name) for name in names},
                 "run": report.run,
                 "seconds": report.seconds,
                 "timings": report.timings,
@@ -166,11 +171,12 @@ def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
 
 def _print(report: "DetectReport") -> None:
     tell(
-        f"{report.listed:,} rings with {report.members:,} of {report.accounts:,} accounts; "
+        f"{report.listed:,} ring{'' if report.listed == 1 else 's'} with {report.members:,} of {report.accounts:,} "
+        "accounts; "
         f"{report.explained:,} linked {'group is' if report.explained == 1 else 'groups are'} explained as innocent, "
         f"{report.rings - report.listed - report.explained:,} are below the line"
     )
-    significance(report.nulls, report.q_floor, report.by_chance)
+    significance(report.nulls, report.q_floor, report.by_chance, report.nulls_kept)
     if report.recalibration:
         recalibration(asdict(report.recalibration))
     decided(report.bound, report.allowed)

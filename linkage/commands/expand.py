@@ -17,8 +17,17 @@ SHOWN = 20
 @click.command(name="expand")
 @click.argument("start", metavar="FILE|RING")
 @click.option("--kind", "kinds", metavar="KIND", multiple=True, help="Only evidence of this kind; may be repeated.")
-@click.option("--hops", type=click.IntRange(min=1), default=8, show_default=True, help="At most so many steps away.")
-@click.option("--min-score", type=click.FloatRange(0, 1), default=0.05, show_default=True, help="List no lower scores.")
+@click.option(
+    "--hops", type=click.IntRange(min=1), metavar="N", default=8, show_default=True, help="At most so many steps away."
+)
+@click.option(
+    "--min-score",
+    type=click.FloatRange(0, 1),
+    metavar="X",
+    default=0.05,
+    show_default=True,
+    help="List no lower scores.",
+)
 @case_option
 @limit_option(None, f"accounts; {SHOWN} on a screen")
 @output_options(lines=True)

@@ -42,6 +42,10 @@ def command(
     stix     indicators.json: a STIX 2.1 bundle of hashed identifiers for a partner,
              who asks it with: linkage indicators match; of open, watched and confirmed
              rings only
+
+    \b
+      linkage export out/                                  all rings for a spreadsheet
+      linkage export out/ --format gexf --ring 1           the first one for Gephi
     """
     from linkage.export import export
 

@@ -29,6 +29,7 @@ SHOWN = 20
 @click.option(
     "--min-use",
     type=click.FloatRange(0, 1),
+    metavar="X",
     default=0.5,
     show_default=True,
     help="An account is stopped if this part of its exchanges is.",

@@ -64,7 +64,23 @@ def command(
     """Read account exports into the case file.
 
     PATHS are files and folders. A file's table is in its name: accounts.csv, exchanges-2026-02.parquet,
-    logins.jsonl.gz. Files that went in before change nothing. Broken rows are set aside: linkage rejects.
+    logins.jsonl.gz. Any one table will do; the more of them, the more can be found. The columns, the required ones
+    first, up to the bar:
+
+    \b
+      accounts     account_id | created_at banned_at email phone org_id org_verified status country plan
+      payments     account_id payment_id | method added_at
+      logins       account_id | ip device_id user_agent at
+      exchanges    account_id at | ip device_id user_agent model prompt prompt_fingerprint
+                   exchange_id input_tokens output_tokens
+      identifiers  account_id kind value | at
+      links        account_id other_account_id | kind at
+
+    Other columns are ignored, and named. Files that went in before change nothing. Broken rows are set aside: linkage
+    rejects. To look before anything is written:
+
+    \b
+      linkage ingest exports/ --dry-run
     """
     from linkage.ingest import ingest
 

@@ -19,6 +19,10 @@ def command(rings: tuple[str, ...], output: Path, force: bool, case: Path, as_js
     All listed rings, or each RING: an id, the start of one, or a rank from `linkage rings`. The page has the list with
     filters, and of each ring the graph, the waterfalls, who shares what, when they acted, doubts and decisions. It
     loads nothing and sends nothing. It names accounts: only you may read the file (mode 0600).
+
+    \b
+      linkage report -o report.html           all listed rings
+      linkage report 1 3 -o two.html          the first and the third
     """
     from linkage.report import report
 

@@ -53,6 +53,9 @@ def command(
       linkage review RING dismiss --member A    A does not belong with the others; confirm: it does; watch: a note
       linkage review RING split --member A --member B    A and B are a ring of their own, apart from the others
 
+    \b
+      linkage review 1 confirm --note "three cards, one template"
+
     RING is an id, the start of one, or a rank. Nothing is overwritten: decisions are appended, and the latest counts,
     whether it was made here or in Neo4j. Later runs remember it, and a ring comes back into the queue when it changed.
     From the next run on, members of a confirmed ring stay together, and what was decided on members is obeyed.
@@ -88,7 +91,7 @@ def command(
             tell(_said(made))
             if made.members or made.verdict in ("confirm", "open"):
                 note("Later runs obey it: linkage detect")
-            note("Next: linkage review")
+            note(f"Evidence to hand on: linkage ring {shlex.quote(made.ring_id)} --packet DIR    Next: linkage review")
 
 
 def _queue(case: Path, *, whole: bool, limit: int | None, as_json: bool) -> None:
@@ -98,7 +101,7 @@ def _queue(case: Path, *, whole: bool, limit: int | None, as_json: bool) -> None
     if as_json:
         print_json("review", due[:limit] if whole else due[:1])
     elif not due:
-        note("No ring waits for a decision.")
+        note("No ring waits for a decision. All of them: linkage rings")
     elif whole:
         from linkage.output import Page, score
 

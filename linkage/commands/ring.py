@@ -35,13 +35,19 @@ def command(
     """Show one ring: why and why not, members, evidence, bystanders.
 
     RING is an id, the start of one, or a rank from `linkage rings`.
+
+    \b
+      linkage ring 1                          all of it
+      linkage ring 1 --summary                a paragraph for a ticket
+      linkage ring 1 --packet DIR             evidence to hand on, as a folder
+      linkage ring --packet DIR --check       later: does the case still say the same?
     """
-    if (check and (packet is None or ring_id is not None)) or (exports and not check):
-        raise click.UsageError("It is: linkage ring --packet DIR --check [--exports DIR], without a RING.")
+    if (check and packet is None) or (exports and not check):
+        raise click.UsageError("It is: linkage ring --packet DIR --check [--exports DIR]")
     if packet is not None and check:
         from linkage.commands.ring_packet import verify
 
-        verify(case, packet, exports, as_json=as_json)
+        verify(case, packet, exports, ring_id, as_json=as_json)
         return
     if ring_id is None:
         raise click.UsageError("Which RING? Its id or rank: linkage rings")
@@ -108,7 +114,11 @@ def _print(why: "RingWhy", *, everything: bool) -> None:
         _print_bystanders(found, page, None if everything else SHOWN)
     if len(found.members) > 1:
         pair = sorted(member.account_id for member in found.members[:2])
-        note(f"Two of them: linkage why {shlex.join(pair)}    All as files: linkage export DIR")
+        note(f"Two of them: linkage why {shlex.join(pair)}    Whom a block hits: linkage impact {r.ring_id}")
+    if found.decisions:
+        note(f"Evidence to hand on: linkage ring {r.ring_id} --packet DIR")
+    else:
+        note(f"Decide: linkage review {r.ring_id} confirm|dismiss|watch --note …")
 
 
 def _print_members(found: "Ring", page: "Page", limit: int | None) -> None:

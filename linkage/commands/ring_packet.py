@@ -18,12 +18,12 @@ def make(ring_id: str, case: Path, folder: Path, *, limit: int | None, as_json: 
     note(f"It names accounts and what they use: mind who reads it. Check it: linkage ring --packet {folder} --check")
 
 
-def verify(case: Path, folder: Path, exports: Path | None, *, as_json: bool) -> None:
+def verify(case: Path, folder: Path, exports: Path | None, ring_id: str | None, *, as_json: bool) -> None:
     """Make a packet again, compare it, and fail if anything differs."""
     from linkage.errors import CheckFailedError
     from linkage.packet import check
 
-    found = check(case, folder, exports)
+    found = check(case, folder, exports, ring_id)
     if as_json:
         print_json("packet-check", {"folder": folder, "same": not found, "differences": found})
     if found:

@@ -64,7 +64,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         for run in runs(case, limit=1):
             known = run.parameters
             if "nulls" in known:
-                significance(known["nulls"], known["q_floor"], known["by_chance"])
+                significance(known["nulls"], known["q_floor"], known["by_chance"], known.get("nulls_kept", 0))
             if known.get("recalibration"):
                 recalibration(known["recalibration"])
             decided(known.get("bound"), known.get("allowed"))

@@ -24,9 +24,15 @@ WORLDS: Final = ("sample", "mix", "campaigns", "noise")
     show_default="what is usual for the world",
     help="How many; rings and look-alikes grow with them.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same bytes.")
-@click.option("--days", type=click.IntRange(min=10), default=45, show_default=True, help="Length of the traffic.")
-@click.option("--evasion", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="How much rings hide.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N", default=1, show_default=True, help="Same seed, same bytes."
+)
+@click.option(
+    "--days", type=click.IntRange(min=10), metavar="N", default=45, show_default=True, help="Length of the traffic."
+)
+@click.option(
+    "--evasion", type=click.FloatRange(0, 1), metavar="X", default=0.0, show_default=True, help="How much rings hide."
+)
 @click.option(
     "--prompts",
     type=click.Choice(["raw", "fingerprint", "none"]),

@@ -74,16 +74,39 @@ def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
 
 
 def hard_pairs(
-    weighed: Weighed, hub_degree: int
+    weighed: Weighed, hub_degree: int, among: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
     """The pairs that share anything which nobody can fake at no cost, hubs left out.
+
+    Args:
+        weighed: the sightings.
+        hub_degree: identifiers shared by more accounts form no pairs.
+        among: bool[A], the accounts whose pairs are wanted; all, without it.
 
     Returns:
         u, v (int32[E], u < v), bits of what cannot be faked (float64[E], > 0) and of what can.
     """
-    walk: Any = (*_walk(weighed), np.int64(hub_degree))
-    u, v, hard, soft = _clique_pairs(*walk)
+    walk = _walk(weighed)
+    if among is not None:
+        walk = _only(
+            walk,
+            among[weighed.sightings.account] & (weighed.sightings.degree <= hub_degree)[weighed.sightings.identifier],
+        )
+    u, v, hard, soft = _clique_pairs(*walk, np.int64(hub_degree))
     return u, v, hard, soft
+
+
+def _only(walk: tuple[Any, ...], kept: NDArray[np.bool_]) -> tuple[Any, ...]:
+    """The same walk over a part of the sightings."""
+    by_account, order, by_identifier, account, identifier, bits, kind, *of_kind = walk
+    here = np.flatnonzero(kept)
+    order = order[kept[order]]
+    starts = []
+    for ends, of in ((by_account, account), (by_identifier, identifier)):
+        counts = np.bincount(of[here], minlength=len(ends) - 1)
+        starts.append(np.concatenate((np.zeros(1, np.int64), np.cumsum(counts))).astype(ends.dtype))
+    place = (np.cumsum(kept) - 1).astype(order.dtype)
+    return (starts[0], place[order], starts[1], account[here], identifier[here], bits[here], kind[here], *of_kind)
 
 
 def _walk(weighed: Weighed) -> tuple[Any, ...]:

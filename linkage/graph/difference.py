@@ -17,6 +17,9 @@ PAGE: Final = 10_000
 CHUNK: Final = 200_000
 """Relationships gathered before they go into the scratch database."""
 
+VERBS: Final = ("create", "update", "remove", "double")
+"""What may have to be done with a row of the graph."""
+
 _SQL_TYPES: Final = {
     "text": "VARCHAR",
     "texts": "VARCHAR",
@@ -126,5 +129,4 @@ def compare(con: duckdb.DuckDBPyConnection, layer: Layer) -> dict[str, int]:
             SELECT DISTINCT ON ({identity}) w.* FROM want_{layer.name} w JOIN (SELECT {identity}
             FROM have_{layer.name} GROUP BY ALL HAVING count(*) > 1) USING ({identity});"""
     )
-    verbs = ("create", "update", "remove", "double")
-    return {verb: int(con.execute(f"SELECT count(*) FROM {verb}_{layer.name}").fetchall()[0][0]) for verb in verbs}
+    return {verb: int(con.execute(f"SELECT count(*) FROM {verb}_{layer.name}").fetchall()[0][0]) for verb in VERBS}

@@ -95,14 +95,20 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
     compared = 0
     first = np.sort(place[:filled])  # reads the values in order
     number = member[first]
+    fresh = ~settled[number]
     keys, packed = np.empty((PASS, filled), np.uint32), np.empty(filled, np.uint64)
     scratch = np.empty(SKETCH, np.uint32)
     for band in range(0, BANDS, PASS):
         # Steps 2 and 3.
         band_keys(values, start, first, SEEDS[band : band + PASS], scratch, keys)
         for of_band in keys:
-            group(of_band, number, packed)
-            compared += _ties(packed, values, start, place, settled, parent)
+            met = of_band, number
+            if not fresh.all():
+                here = _meets(of_band, fresh)
+                met = of_band[here], number[here]
+            part = packed[: len(met[0])]
+            group(*met, part)
+            compared += _ties(part, values, start, place, settled, parent)
     # Step 4.
     return _names(ids, known, member, parent), compared
 
@@ -141,6 +147,14 @@ def _distinct(ids: Ids, values: Values, start: Starts) -> tuple[NDArray[np.int32
     member[empty] = np.arange(filled, total)
     place[filled:total] = empty
     return member, place[:total], filled
+
+
+def _meets(keys: NDArray[np.uint32], fresh: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Where keys stand that some new sketch has, and a few others: known ones are not compared with each other."""
+    table = np.zeros(1 << 22, np.bool_)
+    slot = keys & np.uint32(len(table) - 1)
+    table[slot[fresh]] = True
+    return np.flatnonzero(table[slot])
 
 
 def _keep_known(known: Ids, member: NDArray[np.int32], parent: NDArray[np.int32]) -> None:

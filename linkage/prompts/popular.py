@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from linkage.kernel import grown, kernel
 from linkage.prompts.outlines import Outlines, Sent
+from linkage.prompts.sketch import WORD_BITS
 
 SPEAKERS: Final = 4
 """So many outlines of a template stand for it, those with the most words."""
@@ -38,13 +39,17 @@ def takes_part(sent: Sent, found: Outlines, template: NDArray[np.int64]) -> tupl
     """
     order = np.argsort(found.words, kind="stable")
     outline = np.repeat(np.arange(len(found.account)), np.diff(found.start))[order]
-    row, hit = _hits(sent.words, sent.start, found.words[order], outline, np.diff(found.start))
+    vocabulary, start = np.unique(found.words[order], return_index=True)
+    # Words are hashes of few bits: where each one's outlines begin is looked up in one step.
+    at = np.full(1 << WORD_BITS, -1, np.int32)
+    at[vocabulary] = np.arange(len(vocabulary), dtype=np.int32)
+    row, hit = _hits(sent.words, sent.start, at, np.append(start, len(order)), outline, np.diff(found.start))
     pairs = np.unique(np.stack((row, template[hit]), axis=1), axis=0)
     return pairs[:, 0], pairs[:, 1]
 
 
 @kernel
-def _hits(words, start, vocabulary, outline, size):  # type: ignore[no-untyped-def]
+def _hits(words, start, at, begin, outline, size):  # type: ignore[no-untyped-def]
     count = np.zeros(len(size), np.int64)
     touched = np.empty(len(size), np.int64)
     room = 1024
@@ -52,17 +57,15 @@ def _hits(words, start, vocabulary, outline, size):  # type: ignore[no-untyped-d
     filled = 0
     for r in range(len(start) - 1):
         n = 0
-        at = 0
         for x in range(start[r], start[r + 1]):
-            # Both are rising: go on from where the last word was.
-            at += np.searchsorted(vocabulary[at:], words[x])
-            y = at
-            while y < len(vocabulary) and vocabulary[y] == words[x]:
+            word = at[words[x]]
+            if word < 0:
+                continue
+            for y in range(begin[word], begin[word + 1]):
                 if count[outline[y]] == 0:
                     touched[n] = outline[y]
                     n += 1
                 count[outline[y]] += 1
-                y += 1
         for x in range(n):
             o = touched[x]
             if count[o] >= TAKES_PART * size[o]:

@@ -33,6 +33,9 @@ from numpy.typing import NDArray
 from linkage.kernel import kernel
 from linkage.prompts.tokens import sequence_hash, tokenise, unicode
 
+WORD_BITS: Final = 24
+"""Of the hash of a word; the other 8 say where it stands."""
+
 WORDS: Final = 64
 PAIRS: Final = 64
 BODY: Final = 32
@@ -130,7 +133,7 @@ def values(found: pa.Array, part: str) -> tuple[NDArray[np.uint32], NDArray[np.i
 def words(found: pa.Array) -> tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.int64]]:
     """The hashes of words and pairs of each sketch, rising, where in its prompt each stands, and where rows begin."""
     flat, start = values(found, "words")
-    return flat >> np.uint32(8), (flat & np.uint32(255)).astype(np.uint8), start
+    return flat >> np.uint32(32 - WORD_BITS), (flat & np.uint32(255)).astype(np.uint8), start
 
 
 @kernel

@@ -17,8 +17,8 @@ from linkage.output import q_value
 from linkage.output import score as shown_score
 from linkage.report.picture import Value, picture
 from linkage.report.timeline import ROWS, Timeline, timeline
-from linkage.results import AllowedRow, BoundRow, BystanderRow, EvidenceRow, MemberRow, Ring, RingRow
-from linkage.ring_decided import decided
+from linkage.results import BystanderRow, EvidenceRow, MemberRow, Ring, RingRow
+from linkage.ring_decided import ALLOWED, BOUND, AllowedRow, BoundRow, decided
 from linkage.ring_why import PEOPLE, TIES, KindRow, RingWhy, StrongestRow, explained, slope_of
 from linkage.summary import People, paragraph
 from linkage.text import safe
@@ -85,8 +85,8 @@ _TABLES: Final = {
     "accounts": f"""SELECT m.ring_id, a.account_id, a.created_at, a.banned_at, a.status
         FROM members m JOIN accounts a USING (account_id) WHERE {_OF}""",
     "people": PEOPLE,
-    "bound": results.BOUND,
-    "allowed": results.ALLOWED,
+    "bound": BOUND,
+    "allowed": ALLOWED,
 }
 
 _HOURS: Final = f"""

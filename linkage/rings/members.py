@@ -74,12 +74,25 @@ def bridges(weighed: Weighed, candidates: Candidates) -> NDArray[np.bool_]:
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.int64)
     found = np.zeros(s.accounts, np.bool_)
     edges_start = np.searchsorted(of_group, np.arange(len(sizes) + 1))
+    around_one = _around_one(of_group, s.account[tied], s.identifier[tied], len(sizes))
     for group, size in enumerate(sizes):
-        if not 4 <= size <= BRIDGE_ACCOUNTS:
+        if not 4 <= size <= BRIDGE_ACCOUNTS or around_one[group]:
             continue
         rows = tied[edges_start[group] : edges_start[group + 1]]
         for account in _articulation_accounts(s.account[rows].tolist(), s.identifier[rows].tolist()):
             found[account] = True
+    return found
+
+
+def _around_one(
+    group: NDArray[np.int64], account: NDArray[np.int32], identifier: NDArray[np.int32], groups: int
+) -> NDArray[np.bool_]:
+    """bool[groups]: those in which one identifier ties all accounts, whoever is taken out. Most are such."""
+    members = np.bincount(np.unique(group << 32 | account) >> 32, minlength=groups)
+    held, holders = np.unique(group << 32 | identifier, return_counts=True)
+    most = np.zeros(groups, np.int64)
+    np.maximum.at(most, held >> 32, holders)
+    found: NDArray[np.bool_] = most == members
     return found
 
 

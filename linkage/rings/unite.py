@@ -78,10 +78,9 @@ def _best_pairs(
     alone = labels < 0
     node = np.where(alone, groups + np.cumsum(alone) - 1, labels)
     nodes = condense(weighed, node)
-    u, v, hard, soft = hard_pairs(nodes, HOLDERS)
-    kept = (u < groups) & (v < groups)
-    kept[kept] = (bits[u[kept]] > LEAST) & (bits[v[kept]] > LEAST)
-    u, v, hard, soft = u[kept], v[kept], hard[kept], soft[kept]
+    strong = np.zeros(nodes.sightings.accounts, np.bool_)
+    strong[:groups] = bits > LEAST
+    u, v, hard, soft = hard_pairs(nodes, HOLDERS, strong)
     alike = nodes.likeness.pair_bits(u, v)
     worth = hard + np.minimum(hard, soft + alike)
     good = np.flatnonzero((alike >= LIKE) & (worth > pair_prior(nodes.population)))

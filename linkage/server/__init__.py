@@ -11,6 +11,7 @@ from linkage.server.admin import admin
 from linkage.server.clipboard import copy
 from linkage.server.jars import VERSION, Progress
 from linkage.server.lifecycle import Server, Status, down, follow_log, log_tail, running, status, up
+from linkage.server.pause import paused
 from linkage.server.places import Layout, home
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "installed",
     "log_tail",
     "password_file",
+    "paused",
     "running",
     "status",
     "stored_password",

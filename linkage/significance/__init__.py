@@ -4,7 +4,7 @@
 searched, and `q_values` compares. All of it answers "could chance link them?", never "are they guilty?".
 """
 
-from linkage.significance.nulls import MOST_NULLS, Found, how_many, how_many_more, search_nulls
+from linkage.significance.nulls import MOST_NULLS, Found, NullModel, how_many, how_many_more, search_nulls, standing
 from linkage.significance.q_values import LISTED_Q, Significance, q_values, significance
 from linkage.significance.rewire import by_chance, rewired
 
@@ -12,6 +12,7 @@ __all__ = [
     "LISTED_Q",
     "MOST_NULLS",
     "Found",
+    "NullModel",
     "Significance",
     "by_chance",
     "how_many",
@@ -20,4 +21,5 @@ __all__ = [
     "rewired",
     "search_nulls",
     "significance",
+    "standing",
 ]

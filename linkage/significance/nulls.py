@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,41 @@ AFFORDED_TIES: Final = 60_000_000
 
 TIES_AT_ONCE: Final = 12_000_000
 """Null models that are searched at the same time have at most so many ties: each takes up to about 400 bytes."""
+
+STANDS: Final = 0.05
+"""A null model stands for a case with so many more or fewer accounts or ties than the one that it was drawn from."""
+
+
+@dataclass(frozen=True)
+class NullModel:
+    """What a search found in a null model, kept for later runs.
+
+    Attributes:
+        question: what was searched how, in words that are equal for equal searches.
+        accounts, ties: of the sightings that it was drawn from.
+        found: strength (bits) and score (0 to 1) of each of its rings.
+    """
+
+    question: str
+    accounts: int
+    ties: int
+    found: Found
+
+
+def standing(kept: Sequence[NullModel], question: str, sightings: Sightings) -> list[NullModel]:
+    """Those of an earlier run's null models that still stand for `sightings` (`STANDS`), searched in the same way.
+
+    A case that grows by a little has nearly the same null models, and they cost as much as the search itself each.
+    """
+
+    def near(then: int, now: int) -> bool:
+        return abs(now - then) <= STANDS * then
+
+    return [
+        null
+        for null in kept
+        if null.question == question and near(null.accounts, sightings.accounts) and near(null.ties, sightings.ties)
+    ]
 
 
 def how_many(listed: int, ties: int) -> int:

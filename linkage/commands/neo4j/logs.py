@@ -7,7 +7,9 @@ from linkage.errors import NotFoundError, UsageError
 
 
 @click.command(name="logs")
-@click.option("-n", "--lines", type=click.IntRange(min=1), default=50, show_default=True, help="The last N lines.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=1), metavar="N", default=50, show_default=True, help="The last N lines."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what is added, until Ctrl-C.")
 @output_options()
 def command(lines: int, follow: bool, as_json: bool) -> None:

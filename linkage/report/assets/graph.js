@@ -7,6 +7,9 @@ const COLOURS = { payment: "#8c6d00", ip: "#2e7d32", ip_net: "#558b2f", device: 
 const SPARE = ["#b3580a", "#7a4a2b", "#3d6b1f", "#4b5320", "#9c4a1a"];
 const TICKS = 320;
 const CROWD = 60;
+// Lines for each node; with more of them nobody follows one with the eye.
+const LEGIBLE = 2;
+const HUB = 6;
 
 /** The picture's nodes and edges, with names as they are shown. */
 function read(picture) {
@@ -39,7 +42,34 @@ function read(picture) {
   }
   picture.bystanders.forEach(([n, , near], at) => near.forEach((value) => links.push(tie(bystanders[at], values[value], n))));
   const inside = (node) => node.inside.map(([kind, n]) => `${whole(n)} ${words(kind, n)}`).join(", ");
-  return { accounts, values, bystanders, nodes: [...accounts, ...values, ...bystanders], links, kinds, words, inside };
+  const nodes = [...accounts, ...values, ...bystanders];
+  const thinned = thin(nodes, links);
+  return { accounts, values, bystanders, nodes, links, kinds, words, inside, thinned };
+}
+
+/**
+ * Chooses the lines that are drawn: all, or where they are too many a spanning tree (Kruskal 1956,
+ * doi:10.2307/2033241) of those that tie most members, by the strongest values first. So each account hangs on the
+ * strongest value that it has, and the tree holds together what hangs together. The others are faint until an end is
+ * chosen.
+ */
+function thin(nodes, links) {
+  const open = links.filter((link) => !link.target.common);
+  for (const link of links) link.waits = link.target.common;
+  if (nodes.length <= CROWD / 2 || open.length <= LEGIBLE * nodes.length) return false;
+  const place = new Map(nodes.map((node, at) => [node, at]));
+  const parent = nodes.map((_, at) => at);
+  const root = (at) => {
+    while (parent[at] !== at) at = parent[at] = parent[parent[at]];
+    return at;
+  };
+  const stranger = (link) => link.source.type === "bystander";
+  for (const link of d3.sort(open, (a, b) => stranger(a) - stranger(b) || b.n - a.n || place.get(a.target) - place.get(b.target))) {
+    const [one, other] = [root(place.get(link.source)), root(place.get(link.target))];
+    link.waits = one === other;
+    parent[one] = other;
+  }
+  return true;
 }
 
 const listed = (names, n) => names.join(", ") + (n > names.length ? ` and ${whole(n - names.length)} more` : "");
@@ -68,9 +98,9 @@ function told(node, drawn) {
 function steps(nodes, from) {
   const far = new Map([[from, 0]]);
   for (const node of far.keys()) {
-    for (const { source, target } of node.near) {
+    for (const { source, target, waits } of node.near) {
       const other = node === source ? target : source;
-      if (!target.common && !far.has(other)) far.set(other, far.get(node) + 1);
+      if (!waits && !far.has(other)) far.set(other, far.get(node) + 1);
     }
   }
   const most = Math.max(...far.values()) + 2;
@@ -100,9 +130,10 @@ function place({ nodes: all, links }) {
     node.y = ((c.get(node) - d.get(node)) * length) / 2 + 8 * Math.sin(2.4 * at);
     node.order = a.get(node);
   });
-  const pulling = links.filter((link) => !link.target.common);
+  const pulling = links.filter((link) => !link.waits);
+  const degree = d3.rollup(pulling.flatMap((link) => [link.source, link.target]), (at) => at.length, (node) => node);
   d3.forceSimulation(nodes)
-    .force("link", d3.forceLink(pulling).distance(length).strength((link) => 1 / Math.min(link.source.near.length, link.target.near.length)))
+    .force("link", d3.forceLink(pulling).distance(length).strength((link) => 1 / Math.min(degree.get(link.source), degree.get(link.target))))
     .force("charge", d3.forceManyBody().strength((node) => (crowded ? -50 : -260) - 3 * node.radius))
     .force("x", d3.forceX().strength(0.025))
     .force("y", d3.forceY().strength(0.045))
@@ -125,8 +156,9 @@ function place({ nodes: all, links }) {
 
 /** Labels that would cover another one or a node wait until their node is chosen. */
 function legible(nodes) {
+  const drawnTies = (node) => d3.count(node.near, (link) => (link.waits ? NaN : 1));
   const boxes = nodes.map((node) => [node.x - node.radius, node.y - node.radius, node.x + node.radius, node.y + node.radius]);
-  const order = [...nodes].sort((a, b) => (b.n > 1) - (a.n > 1) || (b.type === "value") - (a.type === "value") || b.near.length - a.near.length);
+  const order = [...nodes].sort((a, b) => (b.n > 1) - (a.n > 1) || (b.type === "value") - (a.type === "value") || drawnTies(b) - drawnTies(a));
   for (const node of order) {
     // Its number stands in it already.
     node.clear = node.type === "value" || node.n === 1;
@@ -134,8 +166,10 @@ function legible(nodes) {
     const half = cut(node.label).length * 3.3 + 2;
     const y = node.y + node.radius;
     const box = [node.x - half, y + 2, node.x + half, y + 14];
+    // What a crowd stands around is named across the crowd, but over no number.
+    const inTheWay = drawnTies(node) < HUB ? boxes : boxes.filter((_, at) => at >= nodes.length || nodes[at].n > 1);
     node.clear = box[0] > 0 && box[2] < WIDTH &&
-      !boxes.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+      !inTheWay.some((other) => box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
     if (node.clear) boxes.push(box);
   }
 }
@@ -147,7 +181,7 @@ function graph(detail, drawn) {
   legible(nodes);
   const most = d3.max(links, (link) => link.n);
   const lines = links.map((link) => svg("line", {
-    class: link.target.common ? "tie common" : "tie", "stroke-width": (1 + 3 * Math.log1p(link.n - 1) / Math.log1p(most)).toFixed(1),
+    class: `tie${link.target.common ? " waits" : link.waits ? " faint" : ""}`, "stroke-width": (1 + 3 * Math.log1p(link.n - 1) / Math.log1p(most)).toFixed(1),
   }));
   const marks = nodes.map((node) => {
     const r = node.radius;
@@ -159,7 +193,7 @@ function graph(detail, drawn) {
     return svg("g", { class: "node", tabindex: "-1", role: "button", "aria-pressed": "false", "aria-label": told(node, drawn) },
       svg("title", {}, told(node, drawn)), shape, inner, label);
   });
-  const stage = svg("g", {}, svg("g", { "aria-hidden": "true", class: dense(links, nodes) }, lines), marks);
+  const stage = svg("g", {}, svg("g", { "aria-hidden": "true" }, lines), marks);
   const name = `Picture of ring ${detail.id}`;
   const board = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "graph", role: "group", "aria-label":
     `${name}: ${counted(drawn.accounts.length, "node", "nodes")} for accounts, ${whole(drawn.values.length)} for what they share. ` +
@@ -223,8 +257,6 @@ function graph(detail, drawn) {
       button("Whole picture", () => view.call(zoom.transform, d3.zoomIdentity)), legend(drawn)),
     board, said);
 }
-
-const dense = (links, nodes) => (links.length > 3 * nodes.length ? "ties many" : "ties");
 
 function legend({ kinds, words, values, bystanders }) {
   const item = (text, mark) => html("li", {}, svg("svg", { width: 14, height: 14, "aria-hidden": "true" }, mark), text);

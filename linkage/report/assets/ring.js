@@ -84,6 +84,7 @@ function pictures(detail) {
   }
   if (drawn.values.some((node) => node.n > 1)) notes.push("Values alike are drawn as one.");
   if (drawn.values.some((node) => node.common)) notes.push("What more than half have is drawn without lines, until it is chosen.");
+  if (drawn.thinned) notes.push("Dark are only so many lines as hold it together, the strongest values first, so it is tied more closely than it looks: choose a node to see all of its lines.");
   if (detail.picture.untied) notes.push(`${counted(detail.picture.untied, "member has", "members have")} none of the ring's values and ${detail.picture.untied === 1 ? "is" : "are"} not drawn.`);
   return [notes.length ? html("p", {}, notes.join(" ")) : null, graph(detail, drawn),
     html("details", {}, html("summary", {}, "Map: what is shared with whom, as a table"), map(detail, drawn))];
