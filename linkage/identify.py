@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import duckdb
 import numpy as np
@@ -276,6 +276,21 @@ class Sightings:
     def degree(self) -> NDArray[np.int64]:
         """int64[I], how many accounts share each identifier (at least 2)."""
         return np.bincount(self.identifier, minlength=len(self.kind)).astype(np.int64)
+
+
+class Reader(Protocol):
+    """Somebody else who makes the sightings, of other things than the tables of a case."""
+
+    @property
+    def name(self) -> str:
+        """As `linkage runs` shows it."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what does it."""
+
+    def identify(self, con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> Sightings:
+        """As `identify`, which see; the tables that it leaves are left in `con`, too."""
 
 
 def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> Sightings:

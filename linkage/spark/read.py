@@ -77,6 +77,12 @@ class Contract:
         settled(self.read[table]).createOrReplaceTempView(f"kase_{table}")
 
 
+    def rejected(self) -> dict[str, int]:
+        """By reason, how many rows broke the contract, the commonest first. Reads the exports once more."""
+        counted = self.rejects.groupBy("reason").count().collect()
+        return {row["reason"]: row["count"] for row in sorted(counted, key=lambda row: (-row["count"], row["reason"]))}
+
+
 def _first(name: str) -> Any:
     from pyspark.sql.functions import any_value  # noqa: PLC0415
 

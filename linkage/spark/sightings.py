@@ -19,6 +19,7 @@ from linkage import identify, store
 from linkage.allowed_sightings import read_allowed, set_aside
 from linkage.identify import Sightings
 from linkage.ingest.place import place
+from linkage.ingest.projection import STORED
 from linkage.prompt_sightings import SENT, trust_prompts, works_of_sent
 from linkage.spark.read import Contract
 from linkage.spark.tables import Tables
@@ -28,10 +29,6 @@ _SEEN = """
 INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(first), make_timestamp(last)
 FROM found_accounts
 """
-
-_LEFT = ("people", "activity", "shared", "sightings", "alone", "set_aside")
-"""What later steps look up, beside what the driver has already."""
-
 
 def identified(
     tables: Tables, contract: Contract, con: duckdb.DuckDBPyConnection, case: Path, now: datetime
@@ -52,6 +49,8 @@ def identified(
     _take(tables, con, "ids")
     if contract.prompts:
         _keep_prompts(tables, con, case)
+    _take(tables, con, "people")
+    _keep_accounts(con, case, now)
     tables.execute(SENT)
     with store.attached(con, case):
         keep_private = identify.keeps_private_ips(con)
@@ -69,9 +68,8 @@ def identified(
     trust_prompts(tables)
     _add_timing(tables, con)
     identify.find_shared(tables)
-    for name in _LEFT:
-        if name != "people":
-            _take(tables, con, name)
+    for name in ("activity", "shared", "sightings", "alone", "set_aside"):
+        _take(tables, con, name)
     return identify.arrays(con)
 
 
@@ -87,10 +85,22 @@ def _keep_prompts(tables: Tables, con: duckdb.DuckDBPyConnection, case: Path) ->
     place(con, case)
 
 
+def _keep_accounts(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> None:
+    """Put the accounts that the case lacks into it, as if a call of ingest had brought them: reports speak of them."""
+    columns = ", ".join(STORED["accounts"])
+    with store.attached(con, case, read_only=False):
+        if not con.execute("SELECT 1 FROM people ANTI JOIN kase.account_rows USING (account_id) LIMIT 1").fetchall():
+            return
+        con.execute("INSERT INTO kase.commands SELECT coalesce(max(command), 0) + 1, $1, $1, [] FROM kase.commands", [now])
+        con.execute(
+            f"""INSERT INTO kase.account_rows SELECT (SELECT max(command) FROM kase.commands), {columns}, NULL, NULL
+            FROM people ANTI JOIN kase.account_rows USING (account_id) ORDER BY account_id"""  # noqa: S608
+        )
+
+
 def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
     tables.execute(WORKS)
     _take(tables, con, "works")
-    _take(tables, con, "people")
     events = tables.arrow(EVENTS)
     found = find_timing(con, {name: events[name].to_numpy() for name in events.column_names})
     con.execute("DROP TABLE works")
