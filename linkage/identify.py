@@ -144,8 +144,8 @@ CREATE TABLE activity AS
 WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
     count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
-    avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (WHERE e.model = n.model) AS adopted_at,
-    any_value(n.released) AS released,
+    avg(input_tokens) AS asked, avg(output_tokens) AS answered,
+    min("at") FILTER (WHERE e.model = n.model) AS adopted_at, any_value(n.released) AS released,
     count(*) FILTER (WHERE "at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
     count(*) FILTER (WHERE e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
     FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)

@@ -42,7 +42,7 @@ def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...
     for value in values:
         if not (value.startswith("spark.") and "=" in value):
             raise click.BadParameter(f"{value!r} is no setting such as spark.driver.memory=8g.", ctx, param)
-    return dict((value.split("=", 1)[0], value.split("=", 1)[1]) for value in values)
+    return {value.split("=", 1)[0]: value.split("=", 1)[1] for value in values}
 
 
 @click.command(name="detect")
@@ -169,7 +169,9 @@ def command(
             "linkage detect --engine spark PATH…, or without Spark: linkage ingest PATH…, then linkage detect",
         )
     if out and engine != "spark":
-        raise UsageError("--out is for --engine spark.", "Write the rings of a case: linkage export DIR --format parquet")
+        raise UsageError(
+            "--out is for --engine spark.", "Write the rings of a case: linkage export DIR --format parquet"
+        )
     options: dict[str, Any] = {
         "algorithm": algorithm,
         "seed": seed,

@@ -52,9 +52,7 @@ class Check:
     sql: str
 
 
-def projection(
-    table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = ()
-) -> str:
+def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = ()) -> str:
     """The SELECT that reads `source`.
 
     Args:

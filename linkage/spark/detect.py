@@ -2,12 +2,12 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Iterator
+from typing import Any, Final
 
 import duckdb
 import pyarrow.parquet
@@ -92,12 +92,25 @@ def detect_exports(
         NotFoundError, InputError: the exports are missing, or break the contract as a whole.
         UsageError, MachineError: Spark cannot be started, or what `detect` raises.
     """
-    tell = progress or (lambda _: None)
-    with _target(case, out) as target, session(master, dict(settings or {})) as spark:
+    with session(master, dict(settings or {})) as spark:
+        return detect_with(spark, paths, case, out=out, progress=progress, **options)
+
+
+def detect_with(
+    spark: SparkSession,
+    paths: Sequence[str],
+    case: Path,
+    *,
+    out: Path | None = None,
+    progress: Callable[[str], None] | None = None,
+    **options: Any,
+) -> SparkReport:
+    """`detect_exports` in a session that is there already, which must be one of `session`."""
+    with _target(case, out) as target:
         key = load_or_make_key(out.absolute() if out else target)
         rules = _prepared(target, key)
         functions.register(spark, key)
-        tell("reading")
+        (progress or (lambda _: None))("reading")
         found, passed_over = exports.find(spark, paths)
         contract = Contract(spark, found, rules)
         rejected = contract.rejected()

@@ -19,13 +19,19 @@ PYTHON: Final = frozenset({"canonical_ip", "net_of", "is_private", "is_card_numb
 
 # Only what DuckDB reads as such: Spark would take `1d` for a number, and `2026-02` for a time.
 _NUMBER: Final = r"^\s*[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]+)?\s*\z"
+_ZONE: Final = r"\s*(Z|UTC|GMT|[A-Z][A-Za-z]+/[A-Za-z_]+|[+-][0-9]{2}(:?[0-9]{2})?)?"
 _TIME: Final = (
     r"^[0-9]{4,6}-[0-9]{1,2}-[0-9]{1,2}"
-    r"([T ]\s*[0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{0,9})?)?\s*(Z|UTC|[+-][0-9]{1,2}(:[0-9]{2})?)?)?\z"
+    rf"([T ][0-9]{{1,2}}:[0-9]{{1,2}}(:[0-9]{{1,2}}([.][0-9]{{0,9}})?)?{_ZONE})?\z"
+)
+# Spark asks for seconds where there is a zone, and for a colon in an offset.
+_SPELLED: Final = (
+    (r"([T ][0-9]{1,2}:[0-9]{1,2})\s*([A-Z+-])", "$1:00 $2"),
+    (r"(:[0-9.]+\s*[+-][0-9]{2})([0-9]{2})\z", "$1:$2"),
 )
 
 
-def statements(sql: str) -> list[exp.Expression]:
+def statements(sql: str) -> list[exp.Expr]:
     """The statements of a script in DuckDB's dialect, made ready for `text`."""
     return [_ready(statement) for statement in parse(sql, read="duckdb") if statement is not None]
 
@@ -36,12 +42,12 @@ def query(sql: str) -> str:
     return text(statement)
 
 
-def text(statement: exp.Expression) -> str:
+def text(statement: exp.Expr) -> str:
     """A statement of `statements` in Spark's dialect."""
     return statement.sql(dialect=Spark)
 
 
-def _ready(statement: exp.Expression) -> exp.Expression:
+def _ready(statement: exp.Expr) -> exp.Expr:
     for table in list(statement.find_all(exp.Table)):
         # Views of a session have no schema: `kase.exchanges` is called `kase_exchanges`.
         if table.db:
@@ -53,7 +59,7 @@ def _ready(statement: exp.Expression) -> exp.Expression:
     return statement
 
 
-def _node(node: exp.Expression) -> exp.Expression:
+def _node(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous):
         made = _FUNCTIONS.get(node.name.lower())
         return made(node.expressions) if made else node
@@ -73,22 +79,26 @@ def _node(node: exp.Expression) -> exp.Expression:
         return _type(node)
     if isinstance(node, exp.TryCast):
         return _try_cast(node)
-    if isinstance(node, exp.Cast) and node.to.this is exp.DataType.Type.BIGINT and any(
-        cast.to.this is exp.DataType.Type.DOUBLE for cast in node.this.find_all(exp.Cast)
+    if (
+        isinstance(node, exp.Cast)
+        and node.to.this is exp.DataType.Type.BIGINT
+        and any(cast.to.this is exp.DataType.Type.DOUBLE for cast in node.this.find_all(exp.Cast))
     ):
         # DuckDB rounds half to even where Spark cuts off.
         node.this.replace(exp.Anonymous(this="rint", expressions=[node.this.copy()]))
     return node
 
 
-def _message(node: exp.Expression) -> exp.Expression | None:
-    """What is hashed, if this is an HMAC composed from SHA-256 (`normalise.hmac_of`). The key stays out of every plan."""
-    variables = {call.expressions[0].name for call in node.find_all(exp.Anonymous) if call.name.lower() == "getvariable"}
+def _message(node: exp.Expr) -> exp.Expr | None:
+    """What is hashed, if this is an HMAC composed from SHA-256 (`normalise.hmac_of`): no plan shows the key."""
+    variables = {
+        call.expressions[0].name for call in node.find_all(exp.Anonymous) if call.name.lower() == "getvariable"
+    }
     encoded = node.find(exp.Encode)
     return encoded.this.copy() if "linkage_outer" in variables and encoded else None
 
 
-def _type(node: exp.DataType) -> exp.Expression:
+def _type(node: exp.DataType) -> exp.Expr:
     if node.this is exp.DataType.Type.UBIGINT:
         return exp.DataType(this=exp.DataType.Type.BIGINT)
     if node.this in _TIMES:
@@ -97,14 +107,19 @@ def _type(node: exp.DataType) -> exp.Expression:
     return node
 
 
-def _try_cast(node: exp.TryCast) -> exp.Expression:
+def _try_cast(node: exp.TryCast) -> exp.Expr:
+    value = node.this.copy()
+    if node.to.this in _TIMES:
+        for pattern, spelled in _SPELLED:
+            arguments = [node.this, exp.Literal.string(pattern), exp.Literal.string(spelled)]
+            node.set("this", exp.Anonymous(this="regexp_replace", expressions=arguments))
     pattern = _NUMBER if node.to.this is exp.DataType.Type.DOUBLE else _TIME if node.to.this in _TIMES else ""
     if not pattern:
         return node
-    return exp.case().when(_matches(node.this.copy(), pattern), node.copy())
+    return exp.case().when(_matches(value, pattern), node.copy())
 
 
-def _matches(value: exp.Expression, pattern: str) -> exp.Expression:
+def _matches(value: exp.Expr, pattern: str) -> exp.Expr:
     return exp.RegexpLike(this=value, expression=exp.Literal.string(pattern))
 
 
@@ -112,11 +127,11 @@ def _java(pattern: str) -> str:
     return pattern.replace("[:space:]", r"\s")
 
 
-def _named(name: str) -> Callable[[Sequence[exp.Expression]], exp.Expression]:
+def _named(name: str) -> Callable[[Sequence[exp.Expr]], exp.Expr]:
     return lambda arguments: exp.Anonymous(this=name, expressions=list(arguments))
 
 
-def _format(node: exp.Format) -> exp.Expression:
+def _format(node: exp.Format) -> exp.Expr:
     """Only '{:0Nx}': N hexadecimal digits."""
     (value,) = node.expressions
     width = re.fullmatch(r"\{:0([0-9]+)x\}", node.this.name)
@@ -125,18 +140,16 @@ def _format(node: exp.Format) -> exp.Expression:
     return exp.Anonymous(this="lpad", expressions=[digits, exp.Literal.number(int(width[1])), exp.Literal.string("0")])
 
 
-def _strptime(arguments: Sequence[exp.Expression]) -> exp.Expression:
+def _strptime(arguments: Sequence[exp.Expr]) -> exp.Expr:
     """Only '%Y%m%dT%H%M%S', with or without Z."""
     zulu = arguments[1].name.endswith("Z")
     assert arguments[1].name.removesuffix("Z") == "%Y%m%dT%H%M%S", arguments[1].name
     pattern = "yyyyMMdd'T'HHmmss" + ("'Z'" if zulu else "")
-    parsed = exp.Anonymous(
-        this="try_to_timestamp", expressions=[arguments[0].copy(), exp.Literal.string(pattern)]
-    )
+    parsed = exp.Anonymous(this="try_to_timestamp", expressions=[arguments[0].copy(), exp.Literal.string(pattern)])
     return exp.case().when(_matches(arguments[0], f"^[0-9]{{8}}T[0-9]{{6}}{'Z' if zulu else ''}\\z"), parsed)
 
 
-_FUNCTIONS: Final[dict[str, Callable[[Sequence[exp.Expression]], exp.Expression]]] = {
+_FUNCTIONS: Final[dict[str, Callable[[Sequence[exp.Expr]], exp.Expr]]] = {
     "strlen": _named("octet_length"),
     "epoch_us": _named("unix_micros"),
     "suffix": _named("endswith"),
@@ -147,8 +160,8 @@ _FUNCTIONS: Final[dict[str, Callable[[Sequence[exp.Expression]], exp.Expression]
 
 def _guard(call: exp.Anonymous) -> None:
     """Give a Python function NULL where a CASE would not have called it: Spark calls it for every row."""
-    conditions: list[exp.Expression] = []
-    node: exp.Expression = call
+    conditions: list[exp.Expr] = []
+    node: exp.Expr = call
     while (parent := node.parent) is not None and not isinstance(parent, exp.Select):
         if isinstance(parent, exp.If) and node.arg_key == "true":
             case = parent.parent

@@ -101,7 +101,7 @@ def _below(spark: SparkSession, path: str) -> list[str]:
     """The files at or below a path; hidden ones, and what Spark writes beside its parts, are left out."""
     jvm: Any = spark._jvm
     where = jvm.org.apache.hadoop.fs.Path(path)
-    system = where.getFileSystem(spark._jsc.hadoopConfiguration())  # type: ignore[attr-defined]
+    system = where.getFileSystem(spark._jsc.hadoopConfiguration())
     if not system.exists(where):
         raise NotFoundError(f"No such file or folder: {path}.")
     base = system.getFileStatus(where)
@@ -139,7 +139,7 @@ def _split(path: str, form: Format, header: str) -> tuple[str, tuple[str, ...]]:
 def _first_line(spark: SparkSession, path: str) -> str:
     """The first line of a text file, unpacked by its name's ending."""
     jvm: Any = spark._jvm
-    conf = spark._jsc.hadoopConfiguration()  # type: ignore[attr-defined]
+    conf = spark._jsc.hadoopConfiguration()
     where = jvm.org.apache.hadoop.fs.Path(path)
     stream = where.getFileSystem(conf).open(where)
     try:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 from pyspark.sql import SparkSession
-from pyspark.sql.functions import arrow_udf
+from pyspark.sql.pandas.functions import arrow_udf
 
 from linkage.ingest.normalise import is_card_number
 from linkage.networks import canonical_ip, is_private, net_of
@@ -45,7 +45,8 @@ def register(spark: SparkSession, key: Key) -> None:
     ]
     for name, function, returns in functions:
         function.__annotations__ = {"texts": pa.Array, "messages": pa.Array, "return": pa.Array}
-        spark.udf.register(name, arrow_udf(function, returns))
+        # Its overloads ask for a kind of function that it finds out by itself.
+        spark.udf.register(name, arrow_udf(function, returns))  # type: ignore[call-overload]
 
 
 def _nfc(text: str) -> str:

@@ -26,8 +26,8 @@ from linkage.spark.tables import settled
 REJECT: Final = "file string, `table` string, line bigint, `column` string, reason string, excerpt string"
 
 _TYPES: Final = {
-    **{name: "timestamp" for name in ("created_at", "banned_at", "added_at", "at")},
-    **{name: "bigint" for name in ("input_tokens", "output_tokens", "prompt")},
+    **dict.fromkeys(("created_at", "banned_at", "added_at", "at"), "timestamp"),
+    **dict.fromkeys(("input_tokens", "output_tokens", "prompt"), "bigint"),
     "org_verified": "boolean",
 }
 
@@ -76,7 +76,6 @@ class Contract:
         self.read[table] = spark.sql(_settled(table))
         settled(self.read[table]).createOrReplaceTempView(f"kase_{table}")
 
-
     def rejected(self) -> dict[str, int]:
         """By reason, how many rows broke the contract, the commonest first. Reads the exports once more."""
         counted = self.rejects.groupBy("reason").count().collect()
@@ -101,7 +100,7 @@ def _settled(table: str) -> str:
         return f"SELECT {listed} FROM ({counted.format(where='')})"
     # The greatest row of an id, nothing being the least; an id of a prompt has 64 bits and no sign.
     order = ", ".join(f"`{name}`" if name != "prompt" else "prompt < 0 AS high, prompt" for name in names)
-    return f"""SELECT {listed} FROM ({counted.format(where='WHERE exchange_id IS NULL')})
+    return f"""SELECT {listed} FROM ({counted.format(where="WHERE exchange_id IS NULL")})
         UNION ALL SELECT {", ".join(f"won.`{name}`" for name in names)} FROM (
             SELECT max(struct({order})) AS won FROM good WHERE exchange_id IS NOT NULL GROUP BY exchange_id)"""
 
@@ -146,13 +145,21 @@ def _raw(spark: SparkSession, export: Export) -> tuple[DataFrame, dict[str, str]
 
 def _jsonl(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str], DataFrame]:
     # Names differ in case from line to line, and later lines may have columns that the first ones lack.
-    whole = spark.read.text(paths).where("trim(value) <> ''").selectExpr(
-        "from_json(value, 'map<string,string>') AS record", "_metadata.file_name AS file", "CAST(NULL AS BIGINT) AS line"
+    whole = (
+        spark.read.text(paths)
+        .where("trim(value) <> ''")
+        .selectExpr(
+            "from_json(value, 'map<string,string>') AS record",
+            "_metadata.file_name AS file",
+            "CAST(NULL AS BIGINT) AS line",
+        )
     )
     plain = "transform_keys(map_filter(record, (k, v) -> v IS NOT NULL), (k, v) -> lower(trim(k)))"
     names = [column.name for column in TABLES[export.table]]
-    rows = whole.where("record IS NOT NULL").selectExpr(f"{plain} AS record", "file", "line").selectExpr(
-        *(f"try_element_at(record, '{name}') AS `{name}`" for name in names), "file", "line"
+    rows = (
+        whole.where("record IS NOT NULL")
+        .selectExpr(f"{plain} AS record", "file", "line")
+        .selectExpr(*(f"try_element_at(record, '{name}') AS `{name}`" for name in names), "file", "line")
     )
     torn = whole.where("record IS NULL").selectExpr("file", "'the line is no JSON object' AS reason")
     return rows, {name: name for name in names}, torn

@@ -15,20 +15,15 @@ from typing import Any, Final
 from linkage.errors import InputError, LinkageError, MachineError, Neo4jError, UsageError
 from linkage.server import java
 
-try:
-    with warnings.catch_warnings():
-        # It warns of pandas 3, which we have no use for: what passes between Spark and us is Arrow.
-        warnings.simplefilter("ignore")
-        import pyspark
-        from py4j.protocol import Py4JError
-        from pyspark import SparkConf, SparkContext
-        from pyspark.errors import PySparkException
-        from pyspark.java_gateway import launch_gateway
-        from pyspark.sql import SparkSession
-except ImportError:
-    raise MachineError(
-        "Spark is not installed.", "Install it: pip install 'account-linkage[spark]', or use --engine linkage."
-    ) from None
+with warnings.catch_warnings():
+    # It warns of pandas 3, which we have no use for: what passes between Spark and us is Arrow.
+    warnings.simplefilter("ignore")
+    import pyspark
+    from py4j.protocol import Py4JError
+    from pyspark import SparkConf, SparkContext
+    from pyspark.errors import PySparkException
+    from pyspark.java_gateway import launch_gateway
+    from pyspark.sql import SparkSession
 
 # It prints statements, and what they were asked for, to stderr.
 logging.getLogger("SQLQueryContextLogger").disabled = True
@@ -161,7 +156,7 @@ def _environment(wanted: dict[str, str]) -> Iterator[None]:
 
 def _launched(conf: SparkConf, log: Any, folder: Path) -> Any:
     try:
-        return launch_gateway(conf, {"stdout": log, "stderr": log})
+        return launch_gateway(conf, {"stdout": log, "stderr": log})  # type: ignore[no-untyped-call]
     except Exception as exc:
         raise MachineError(
             f"Spark does not start: {type(exc).__name__}.",

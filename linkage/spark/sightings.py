@@ -30,6 +30,7 @@ INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(fir
 FROM found_accounts
 """
 
+
 def identified(
     tables: Tables, contract: Contract, con: duckdb.DuckDBPyConnection, case: Path, now: datetime
 ) -> Sightings:
@@ -91,10 +92,12 @@ def _keep_accounts(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) ->
     with store.attached(con, case, read_only=False):
         if not con.execute("SELECT 1 FROM people ANTI JOIN kase.account_rows USING (account_id) LIMIT 1").fetchall():
             return
-        con.execute("INSERT INTO kase.commands SELECT coalesce(max(command), 0) + 1, $1, $1, [] FROM kase.commands", [now])
+        con.execute(
+            "INSERT INTO kase.commands SELECT coalesce(max(command), 0) + 1, $1, $1, [] FROM kase.commands", [now]
+        )
         con.execute(
             f"""INSERT INTO kase.account_rows SELECT (SELECT max(command) FROM kase.commands), {columns}, NULL, NULL
-            FROM people ANTI JOIN kase.account_rows USING (account_id) ORDER BY account_id"""  # noqa: S608
+            FROM people ANTI JOIN kase.account_rows USING (account_id) ORDER BY account_id"""
         )
 
 
@@ -110,7 +113,7 @@ def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
     tables.execute(_SEEN)
 
 
-def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:  # type: ignore[type-arg]
+def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:
     return pa.table(
         {n: pa.array(c.tolist(), pa.string()) if c.dtype == object else pa.array(c) for n, c in columns.items()}
     )
@@ -118,12 +121,12 @@ def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:  # type: ignore[type-arg
 
 def _take(tables: Tables, con: duckdb.DuckDBPyConnection, name: str) -> None:
     """Bring a table to the driver's scratch database."""
-    _register(con, name, tables.arrow(f"SELECT * FROM {name}"))  # noqa: S608 (the names are ours)
+    _register(con, name, tables.arrow(f"SELECT * FROM {name}"))
 
 
 def _register(con: duckdb.DuckDBPyConnection, name: str, rows: pa.Table) -> None:
     con.register("brought", rows)
-    con.execute(f"CREATE TABLE {name} AS SELECT * FROM brought")  # noqa: S608
+    con.execute(f"CREATE TABLE {name} AS SELECT * FROM brought")
     con.unregister("brought")
 
 

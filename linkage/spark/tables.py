@@ -49,8 +49,10 @@ class Tables:
                     self._name(_name(statement.this), old.union(new))
                 case exp.Delete():
                     where = statement.args["where"].this
-                    kept = exp.select("*").from_(statement.this.copy()).where(
-                        exp.Not(this=exp.Coalesce(this=exp.paren(where), expressions=[exp.false()]))
+                    kept = (
+                        exp.select("*")
+                        .from_(statement.this.copy())
+                        .where(exp.Not(this=exp.Coalesce(this=exp.paren(where), expressions=[exp.false()])))
                     )
                     self._name(_name(statement.this), self.spark.sql(dialect.text(kept)))
                 case exp.Drop():
@@ -70,7 +72,7 @@ class Tables:
         """A table from the driver. Of 64 bits without a sign the number with a sign is made that has the same bits."""
         self._name(name, self.spark.createDataFrame(_signed(rows)))
 
-    def _table(self, table: exp.Expression) -> DataFrame:
+    def _table(self, table: exp.Expr) -> DataFrame:
         return self.spark.table(_name(table))
 
     def _name(self, name: str, frame: DataFrame) -> None:
@@ -88,7 +90,9 @@ class Tables:
         from pyspark.sql.functions import array, col, element_at, lit, monotonically_increasing_id, shiftright  # noqa: PLC0415
 
         parts = settled(
-            frame.repartitionByRange(*order).sortWithinPartitions(*order).withColumn("place", monotonically_increasing_id())
+            frame.repartitionByRange(*order)
+            .sortWithinPartitions(*order)
+            .withColumn("place", monotonically_increasing_id())
         )
         part = shiftright(col("place"), _PART)
         counts: dict[int, int] = {row[0]: row[1] for row in parts.groupBy(part).count().collect()}
@@ -101,7 +105,7 @@ class Tables:
         return parts.select(*frame.columns, number)
 
 
-def _name(table: exp.Expression) -> str:
+def _name(table: exp.Expr) -> str:
     return str(table.name)
 
 
@@ -109,8 +113,11 @@ def _numbered(select: Any) -> tuple[str, list[str]] | None:
     """Takes the column that numbers all rows out of a SELECT; gives its name and what the rows are sorted by."""
     for column in select.expressions:
         window = column.find(exp.Window)
-        if isinstance(column, exp.Alias) and window and isinstance(window.this, exp.RowNumber) and not window.args.get(
-            "partition_by"
+        if (
+            isinstance(column, exp.Alias)
+            and window
+            and isinstance(window.this, exp.RowNumber)
+            and not window.args.get("partition_by")
         ):
             column.pop()
             return column.alias, [ordered.this.name for ordered in window.args["order"].expressions]
