@@ -18,6 +18,10 @@ from linkage.decisions import in_force
 _COLUMNS: Final = 'kind, value, allowed, reason, "by", "at", until, run, allowance'
 
 
+BY_WHOM: Final = """'allowed by ' || coalesce(nullif(max("by"), ''), 'somebody') || ': ' || max(reason)"""
+"""SQL for who allowed an identifier and why, over rows that have `by` and `reason`."""
+
+
 @dataclass(frozen=True)
 class Allowance:
     """That an identifier is allowed, or is not any more.

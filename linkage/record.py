@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 
 from linkage import decisions, store
+from linkage.allowances import BY_WHOM
 from linkage.bonds import bonds
 from linkage.errors import CaseBusyError
 from linkage.evidence import Hub, Weighed, identifier_bits, pair_prior
@@ -237,9 +238,8 @@ def allowed(con: duckdb.DuckDBPyConnection) -> int:
 def _allowed(con: duckdb.DuckDBPyConnection, population: float) -> dict[str, Any]:
     """Lines of the ledger for what is allowed, with what each would be worth by its kind."""
     rows = con.execute(
-        """SELECT kind, value, max(label), count(*), 'allowed by ' || coalesce(nullif(max("by"), ''), 'somebody')
-            || ': ' || max(reason)
-        FROM set_aside JOIN allowed_words USING (allowance) GROUP BY kind, value ORDER BY kind, value"""
+        f"""SELECT kind, value, max(label), count(*), {BY_WHOM}
+        FROM set_aside JOIN allowed_words USING (allowance) GROUP BY kind, value ORDER BY kind, value"""  # noqa: S608 (our own SQL)
     ).fetchall()
     kind, value, label, reason = (np.array([row[at] for row in rows], dtype=object) for at in (0, 1, 2, 4))
     accounts = np.array([row[3] for row in rows], dtype=np.int64)

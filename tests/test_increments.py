@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.increments import TIMES, rings
 from linkage import store
 from linkage.detect import DetectReport, detect
 from linkage.ingest import ingest
 from linkage.sample import FOLDER
 from linkage.secret import key_file
 from tests.cases import make_case
-
-TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +22,12 @@ def days(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     before, after = folder / "1", folder / "2"
     for part in (before, after):
         part.mkdir()
-    rows = {table: read(table) for table in (*TIMES, "accounts")}
+    rows = {table: read(table) for table in TIMES}
     # The last hundredth of the exchanges.
     times = sorted(row["at"] for row in rows["exchanges"])
     cut = times[-len(times) // 100]
     for table, of_table in rows.items():
-        time = TIMES.get(table, "created_at")
+        time = TIMES[table]
         write(before / f"{table}.csv", [row for row in of_table if row[time] < cut])
         write(after / f"{table}.csv", [row for row in of_table if row[time] >= cut])
     return before, after
@@ -45,19 +44,6 @@ def write(path: Path, rows: list[dict[str, str]]) -> None:
             writer = csv.DictWriter(file, rows[0])
             writer.writeheader()
             writer.writerows(rows)
-
-
-def rings(case: Path) -> set[tuple[object, ...]]:
-    """Members, score and evidence of each ring, without its name."""
-    with store.reading(case) as con:
-        found = con.execute(
-            """SELECT score, (SELECT list_sort(list(account_id || ' ' || tier)) FROM members m
-                    WHERE m.ring_id = r.ring_id),
-                (SELECT list_sort(list(concat_ws(' ', kind, value, accounts, outsiders, bits))) FROM evidence e
-                    WHERE e.ring_id = r.ring_id)
-            FROM rings r"""
-        ).fetchall()
-    return {(score, tuple(members), tuple(evidence or ())) for score, members, evidence in found}
 
 
 @pytest.fixture(scope="module")

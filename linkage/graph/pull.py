@@ -10,6 +10,7 @@ from linkage.decisions import VERDICTS, Decision
 from linkage.errors import Neo4jError
 from linkage.graph.driver import Target, connect, plain
 from linkage.graph.layers import CASE
+from linkage.until import utc_now
 
 # Statuses are what people see on a ring, so they are taken for the verdicts that lead there.
 _SPELLINGS: Final[dict[str, str]] = {
@@ -105,7 +106,7 @@ def _decision(row: tuple[Any, ...], user: str, known: set[str]) -> Decision | Re
 
 def _time(value: object) -> datetime | None:
     if value is None:
-        return datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        return utc_now().replace(microsecond=0)
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)

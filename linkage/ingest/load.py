@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -22,6 +21,7 @@ from linkage.ingest.sources import Source, find_sources
 from linkage.ingest.stage import Plan, Staged, append, plan, stage
 from linkage.networks import private_sql
 from linkage.secret import Key, key_file, load_or_make_key
+from linkage.until import utc_now
 
 Tell = Callable[[Progress], None]
 
@@ -243,7 +243,7 @@ class _Run:
             unfinished = row.fetchone() is not None
         if changed or unfinished:
             with store.writing(self._case) as con:
-                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [_now()])
+                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [utc_now()])
 
     def _one(self, source: Source, identity: tuple[str, str], command: int, start: Progress) -> FileReport:
         before = time.monotonic()
@@ -327,7 +327,7 @@ class _Run:
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
                 ON CONFLICT (command) DO UPDATE SET files = excluded.files""",
-                [command, _now(), self._files],
+                [command, utc_now(), self._files],
             )
             facts = {"key_id": self._key.id, "hashed_kinds": ",".join(sorted(self._rules.hashed))}
             if self._rules.skeletons:
@@ -342,7 +342,7 @@ class _Run:
         con = self._con
         values = [number, command, source.path.name, source.table, identity[0], source.size, staged.rows, added]
         con.execute(
-            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), _now()]
+            "INSERT INTO kase.files VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [*values, len(staged.rejects), utc_now()]
         )
         _insert_rejects(con, number, staged)
 
@@ -404,7 +404,3 @@ def _insert_rejects(con: duckdb.DuckDBPyConnection, file: int, staged: Staged) -
                 [reject.excerpt for reject in part],
             ],
         )
-
-
-def _now() -> datetime:
-    return datetime.now(UTC).replace(tzinfo=None)

@@ -96,6 +96,7 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
     first = np.sort(place[:filled])  # reads the values in order
     number = member[first]
     fresh = ~settled[number]
+    some_known = not fresh.all()
     keys, packed = np.empty((PASS, filled), np.uint32), np.empty(filled, np.uint64)
     scratch = np.empty(SKETCH, np.uint32)
     for band in range(0, BANDS, PASS):
@@ -103,7 +104,7 @@ def clustered(ids: Ids, values: Values, start: Starts, known: Ids | None = None)
         band_keys(values, start, first, SEEDS[band : band + PASS], scratch, keys)
         for of_band in keys:
             met = of_band, number
-            if not fresh.all():
+            if some_known:
                 here = _meets(of_band, fresh)
                 met = of_band[here], number[here]
             part = packed[: len(met[0])]
