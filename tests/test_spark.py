@@ -2,18 +2,26 @@
 
 import gzip
 import json
+import random
+import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
+import networkx as nx
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
 from linkage import store
+from linkage.communities import Graph, communities
+from linkage.detect import detect
 from linkage.errors import InputError, MachineError, Neo4jError, NotFoundError, UsageError
 from linkage.export import COLUMNS
 from linkage.ingest import ingest, normalise
@@ -23,14 +31,23 @@ from linkage.model import TABLES
 from linkage.sample import FOLDER
 from linkage.secret import Key, key_file
 from linkage.server import java
+from linkage.simulate import simulate
 from linkage.spark import dialect, exports, functions
+from linkage.spark.communities import APART, Communities
+from linkage.spark.components import components
 from linkage.spark.detect import detect_with
 from linkage.spark.read import Contract
 from linkage.spark.session import session
 from linkage.spark.tables import Tables
 from tests.cases import Output
 
-pytestmark = pytest.mark.xdist_group("spark")
+pytestmark = [
+    pytest.mark.xdist_group("spark"),
+    # PySpark leaves the socket to its Java open where blocks are encrypted.
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    # As `linkage.spark.session` does.
+    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
+]
 
 SECRET = b"a secret that no plan may show"
 
@@ -38,8 +55,13 @@ SECRET = b"a secret that no plan may show"
 @pytest.fixture(scope="module")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     """A session, which leaves neither its process nor its folder behind."""
-    with session("local[2]", {"spark.sql.shuffle.partitions": "2"}) as started:
-        functions.register(started, Key(SECRET))
+    # Hundreds of small statements: to compile them well takes longer than to run them.
+    quick = {"spark.sql.shuffle.partitions": "2", "spark.sql.codegen.wholeStage": "false"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+        beginning = ExitStack()
+        started = beginning.enter_context(session("local[2]", quick))
+    with beginning:
         process = started.sparkContext._gateway.proc  # type: ignore[union-attr]
         folder = Path(str(started.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")).parent
         assert folder.is_dir()
@@ -91,18 +113,18 @@ VALUES = [
     ("bad kind", "x"), ("phone", "+49 170 1234567"), ("phone", "x"), ("prompt", "fp_1"), ("prompt", "two words"),
     ("device", "00000000-0000-0000-0000-000000000000"), ("address", "n/a"), ("address", "Höhe 1"),
 ]  # fmt: skip
-RAW: dict[str, list[dict[str, str | None]]] = {
+RAW: dict[str, Sequence[Mapping[str, str | None]]] = {
     "accounts": [
         *({"account_id": f"t{at}", "created_at": time} for at, time in enumerate(TIMES)),
         *({"account_id": f"e{at}", "email": mail, "org_verified": "yes"} for at, mail in enumerate(EMAILS)),
         *({"account_id": f"p{at}", "phone": phone, "org_verified": "maybe"} for at, phone in enumerate(PHONES)),
-        {"account_id": " x\t"}, {"account_id": None}, {"account_id": "unknown"}, {"account_id": "x", "status": "Banned"},
+        *({"account_id": account, "status": "Banned"} for account in (" x\t", None, "unknown", "x")),
     ],
-    "payments": [{"account_id": "a", "payment_id": p, "added_at": None} for p in ("card_1", "4111111111111111", "-", None)],
+    "payments": [{"account_id": "a", "payment_id": p} for p in ("card_1", "4111111111111111", "-", None)],
     "logins": [{"account_id": "a", "ip": ip, "device_id": "d", "at": "1771408800"} for ip in IPS],
     "exchanges": [
         *({"account_id": "a", "at": "2026-02-18", "input_tokens": n, "ip": "8.8.8.8"} for n in NUMBERS),
-        *({"account_id": "a", "at": "2026-02-18", "prompt": p} for p in ("Say hi", "n/a", "", "a\x00b", "Zürich\n\n42")),
+        *({"account_id": "a", "at": "2026-02-18", "prompt": p} for p in ("Say hi", "n/a", "", "a\x00b", "ü\n\n42")),
         *({"account_id": "a", "at": "2026-02-18", "prompt_fingerprint": p} for p in ("fp", "a text", "x" * 300)),
     ],
     "identifiers": [{"account_id": "a", "kind": kind, "value": value} for kind, value in VALUES],
@@ -112,7 +134,7 @@ RAW: dict[str, list[dict[str, str | None]]] = {
 
 def plain(rows: pa.Table) -> list[dict[str, Any]]:
     """Rows as both engines have them: times without a zone, ids of prompts without a sign."""
-    made = rows.to_pylist()
+    made: list[dict[str, Any]] = rows.to_pylist()
     for row in made:
         for name, value in row.items():
             if hasattr(value, "tzinfo"):
@@ -134,6 +156,7 @@ def test_one_definition_of_every_value(spark: SparkSession, table: str) -> None:
         con.execute("SET TimeZone = 'UTC'")
         con.register("given", raw)
         wanted = plain(con.sql(sql).to_arrow_table())
+    functions.register(spark, Key(SECRET))
     spark.createDataFrame(raw).createOrReplaceTempView("given")
     assert plain(spark.sql(dialect.query(sql)).toArrow()) == wanted
 
@@ -160,9 +183,15 @@ def write(folder: Path) -> None:
     )
     (folder / "payments=x").mkdir()
     pq.write_table(
-        pa.table({"account_id": ["a", "b", None], "payment_id": [1, 2, 3], "added_at": pa.array([0, None, 1], pa.timestamp("ms"))}),
+        pa.table(
+            {
+                "account_id": ["a", "b", None],
+                "payment_id": [1, 2, 3],
+                "added_at": pa.array([0, None, 1], pa.timestamp("ms")),
+            }
+        ),
         folder / "payments=x" / "payments.parquet",
-    )  # fmt: skip
+    )
     (folder / "accounts.tsv").write_text(
         "account_id\temail\tstatus\tcreated_at\na\tb@x.org\tactive\t\na\ta@x.org\t\t2026-01-01\nb\t\tbanned\t5\n"
     )
@@ -175,9 +204,14 @@ def write(folder: Path) -> None:
 def read(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, Path]:
     folder = tmp_path_factory.mktemp("spark") / "exports"
     write(folder)
+    functions.register(spark, Key(SECRET))
     found, passed_over = exports.find(spark, [str(folder)])
     assert [path.rpartition("/")[2] for path in passed_over] == ["readme.txt"]
     return Contract(spark, found, Rules()), folder
+
+
+def name_of(path: str) -> str:
+    return unquote(path.rpartition("/")[2])
 
 
 def test_contract_tables_and_rejects_are_those_of_ingest(
@@ -198,11 +232,12 @@ def test_contract_tables_and_rejects_are_those_of_ingest(
         ).fetchall()
     # Spark tells too few columns from too many only where the last one is filled.
     words = {"the row has too few columns": "the row has too few or too many columns"}
-    got_rejects = [(r["file"], r["table"], r["column"], r["reason"], r["excerpt"]) for r in contract.rejects.collect()]
+    rejects = contract.rejects.collect()
+    got_rejects = [(name_of(r["file"]), r["table"], r["column"], r["reason"], r["excerpt"]) for r in rejects]
     wanted_rejects = [(f, t, c, words.get(r, r), e) for f, t, c, r, e in wanted_rejects]
     assert sorted(got_rejects, key=repr) == sorted(wanted_rejects, key=repr)
     assert sum(contract.rejected().values()) == len(wanted_rejects)
-    assert {r["line"] for r in contract.rejects.collect() if r["file"] == "payments.parquet"} == {3}
+    assert {r["line"] for r in rejects if r["file"].endswith("/payments.parquet")} == {1, 3}
 
 
 def test_spark_scans_the_files_and_no_plan_shows_the_key(read: tuple[Contract, Path]) -> None:
@@ -253,6 +288,113 @@ def test_the_same_rings_as_without_spark(sample_out: Path, sample_case: Path, tm
     assert not list(sample_out.parent.glob(".*")), "a temporary case was left"
 
 
+class _Told:
+    """A connection to DuckDB that notes the statements that it gets."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, told: list[str]) -> None:
+        self._con, self._told = con, told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._con, name)
+
+    def execute(self, query: str, *more: Any) -> Any:
+        self._told.append(query)
+        return self._con.execute(query, *more)
+
+    def sql(self, query: str, **more: Any) -> Any:
+        self._told.append(query)
+        return self._con.sql(query, **more)
+
+
+@pytest.fixture(scope="module")
+def mix_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A small world with raw prompts, and the case that ingest and detect make of it."""
+    folder = tmp_path_factory.mktemp("mix")
+    simulate(folder / "world", world="mix", accounts=3000, days=10, seed=3, prompts="raw", format="parquet")
+    ingest([folder / "world"], folder / "case.duckdb")
+    detect(folder / "case.duckdb", nulls=0)
+    return folder / "world", folder / "case.duckdb"
+
+
+def test_a_mix_world_without_a_case_and_no_step_of_sparks_in_duckdb(
+    spark: SparkSession, mix_world: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, local = mix_world
+    told: list[str] = []
+
+    @contextmanager
+    def scratch(path: Path) -> Iterator[_Told]:
+        with real(path) as con:
+            yield _Told(con, told)
+
+    real = store.scratch
+    monkeypatch.setattr(store, "scratch", scratch)
+    case = tmp_path / "case.duckdb"
+    shutil.copy(key_file(local), key_file(case))
+    detect_with(spark, [str(world)], case, nulls=0)
+    assert found_in(case) == found_in(local)
+    # What Spark has done itself stands in no statement that DuckDB got: it has the works, and what came from Spark.
+    assert any("sightings" in query for query in told)
+    for query in told:
+        assert not re.search(r"kase\.(exchanges|logins|payments|identifiers|links)\b", query), query
+        assert not re.search(
+            r"CREATE TABLE (ids|events|nets|trusted|activity|shared) AS\s+(?!SELECT \* FROM brought)", query
+        ), query
+    with store.reading(case) as con, store.reading(local) as other:
+        for name in ("prompts", "templates"):
+            assert (
+                con.sql(f"FROM {name} ORDER BY prompt").fetchall()
+                == other.sql(f"FROM {name} ORDER BY prompt").fetchall()
+            )
+        assert con.sql("FROM exchanges").fetchall() == []
+
+
+def found_in(case: Path) -> dict[str, list[Any]]:
+    """Rings, members and evidence of the newest run, listed or not."""
+    with store.reading(case) as con:
+        found = {
+            name: con.sql(f"FROM {name} ORDER BY ALL").fetchall() for name in ("rings", "members", "evidence", "shared")
+        }
+    assert found["rings"]
+    return found
+
+
+def test_components_are_those_of_union_find(spark: SparkSession) -> None:
+    """Random graphs from sparse to dense, a path, a star and a clique, side by side in one."""
+    rng = random.Random(1)
+    graphs = [nx.gnm_random_graph(30, m, seed=m) for m in range(0, 60, 3)]
+    graphs += [nx.path_graph(70), nx.star_graph(40), nx.complete_graph(9), nx.cycle_graph(33)]
+    whole = nx.disjoint_union_all(graphs)
+    names = list(whole)
+    rng.shuffle(names)
+    whole = nx.relabel_nodes(whole, dict(enumerate(names)))
+    edges = [rng.sample(edge, 2) for edge in (*whole.edges, *list(whole.edges)[:50])] + [[7, 7]]
+    given = spark.createDataFrame(pa.table({"u": [u for u, _ in edges], "v": [v for _, v in edges]}))
+    found = {row["node"]: row["component"] for row in components(given).collect()}
+    sets = nx.utils.UnionFind(whole)
+    for u, v in edges:
+        sets.union(u, v)
+    wanted = {node: min(group) for group in sets.to_sets() if len(group) > 1 for node in group}
+    assert found == wanted
+    assert components(given.where("u < 0")).collect() == []
+
+
+@pytest.mark.parametrize("algorithm", APART)
+def test_communities_are_those_of_one_machine(spark: SparkSession, algorithm: str) -> None:
+    """Components in parts on Spark, the largest on the driver; weights and parallel edges that make ties."""
+    rng = np.random.default_rng(5)
+    u, v = rng.integers(0, 900, 700), rng.integers(0, 900, 700)
+    u, v = np.concatenate((u, 900 + rng.integers(0, 60, 300))), np.concatenate((v, 900 + rng.integers(0, 60, 300)))
+    graph = Graph.from_edges(1000, u.astype(np.int32), v.astype(np.int32), rng.integers(1, 4, 1000) / 3)
+    engine = Communities(spark, fewest=1, most=200)
+    wanted = communities(graph, algorithm, gamma=1.0, seed=9)
+    assert engine.partition(graph, algorithm, 9).tolist() == wanted.tolist()
+    assert Communities(spark).partition(graph, algorithm, 9).tolist() == wanted.tolist()
+    assert engine.prepare(algorithm, 0.0) == {}
+    with pytest.raises(UsageError, match="has no resolution"):
+        engine.prepare(algorithm, 1.0)
+
+
 def test_into_a_case_again_and_again(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, linkage: Callable[..., Output]
 ) -> None:
@@ -269,13 +411,22 @@ def test_into_a_case_again_and_again(
         rows = [{"account_id": f"a{at:02}", column: "one" if at < 5 else f"own{at}"} for at in range(60)]
         (folder / table / "part-0.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     case = tmp_path / "case.duckdb"
-    first = detect_with(spark, [str(folder)], case, nulls=3)
+    more = folder / "accounts" / "part-1.jsonl"
+    more.write_text('{"account_id": ""}\n')
+    first = detect_with(spark, [str(folder)], case, nulls=0)
     assert (first.report.accounts, first.report.rings, first.files) == (60, 1, ())
-    again = detect_with(spark, [str(folder)], case, nulls=3)
+    assert (first.rejected, first.rejects) == ({"account_id is missing": 1}, tmp_path / "case.duckdb.rejects.parquet")
+    assert [name_of(path) for path in pq.read_table(first.rejects)["file"].to_pylist()] == ["part-1.jsonl"]
+    # A later export says more of an account, and what could not be read is mended.
+    more.write_text('{"account_id": "a07", "status": "banned"}\n')
+    again = detect_with(spark, [str(folder)], case, nulls=0, algorithm="label-propagation")
     assert (again.report.run, again.report.rings) == (2, 1)
+    assert (again.rejects, (tmp_path / "case.duckdb.rejects.parquet").exists()) == (None, False)
     with store.reading(case) as con:
         assert con.execute("SELECT count(*), count(DISTINCT ring_id) FROM memberships").fetchall() == [(10, 1)]
-        assert con.execute("SELECT count(*) FROM account_rows").fetchall() == [(60,)]
+        assert con.execute("SELECT count(*), count(created_at), max(status) FROM accounts").fetchall() == [
+            (60, 60, "banned")
+        ]
     code, text, _ = linkage("ring", 1, "--case", case)
     assert code == 0
     assert "a04" in text

@@ -190,7 +190,13 @@ def command(
                 paths, case, out=out, master=spark_master, settings=spark_conf, progress=step, **options
             )
             report = done.report
-            extra = {"rejected": done.rejected, "passed_over": done.passed_over, "files": done.files}
+            extra = {
+                "reading": done.reading,
+                "rejected": done.rejected,
+                "rejects": done.rejects and str(done.rejects),
+                "passed_over": done.passed_over,
+                "files": [str(path) for path in done.files],
+            }
         else:
             report = detect(case, engine=_engine(engine, algorithm, database), progress=step, **options)
     detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
@@ -209,17 +215,17 @@ def command(
         )
     else:
         _print(report, out)
-    _tell_read(extra, out)
+    _tell_read(extra)
     if not out:
         publish_after(case, unless=no_publish, database=database)
 
 
-def _tell_read(extra: dict[str, Any], out: Path | None) -> None:
+def _tell_read(extra: dict[str, Any]) -> None:
     """What of the exports was left out, on stderr."""
     for reason, rows in extra.get("rejected", {}).items():
         note(f"Set aside: {rows:,} row{'' if rows == 1 else 's'}, {safe(reason)}")
-    if extra.get("rejected"):
-        note(f"They are in {out / 'rejects.parquet'}." if out else "To have them in a file: --out DIR")
+    if extra.get("rejects"):
+        note(f"They are in {safe(extra['rejects'])}.")
     for path in extra.get("passed_over", ()):
         detail(f"Passed over, named after no table: {safe(path)}")
 

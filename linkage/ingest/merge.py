@@ -23,19 +23,20 @@ _SETTLED: Final = """account_id, created_at, banned_at, mail.e AS email, mail.l 
 _TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
 
-def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int, line: str) -> int:
+def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int | None, line: str) -> int:
     """Merge the good rows of `stage` into `kase.<table>`; returns how many were added or changed.
 
     Args:
         con: the connection.
         table: a contract table.
         command: the call of ingest.
-        file: the file that is in `stage`.
+        file: the file that is in `stage`; None where the case knows no file.
         line: SQL that gives a row's line from `record`, its number in `stage`.
     """
+    number = "NULL" if file is None else file
     # Read with the rows wherever they are: what stands in `line` may be a function of ours.
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {file}::BIGINT AS file, {line}::BIGINT AS line FROM "
+        f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {number}::BIGINT AS file, {line}::BIGINT AS line FROM "
         "(SELECT *, rowid AS record FROM stage)"
     )
     if table == "accounts":

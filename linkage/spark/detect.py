@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from pyspark.sql import SparkSession
 
 from linkage import store
 from linkage.detect import DetectReport, detect
-from linkage.errors import translate
+from linkage.errors import InputError, translate
 from linkage.export import export
 from linkage.files import replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
 from linkage.secret import Key, load_or_make_key
 from linkage.spark import exports, functions
+from linkage.spark.communities import APART, Communities
 from linkage.spark.read import Contract
 from linkage.spark.session import VERSION, session
 from linkage.spark.sightings import identified
@@ -29,7 +31,7 @@ from linkage.spark.tables import Tables
 from linkage.until import utc_now
 
 REJECTS: Final = 1_000_000
-"""So many rejects are written at most; all are counted."""
+"""So many rows that broke the contract are kept at most; all are counted."""
 
 SCHEMA: Final = "linkage/spark-run/1"
 
@@ -40,13 +42,17 @@ class SparkReport:
 
     Attributes:
         report: as for every run.
+        reading: seconds that it took to read the exports, before the run.
         rejected: by reason, how many rows broke the contract.
+        rejects: the file with those rows, at most `REJECTS` of them; None where there are none.
         passed_over: files that no table's name fits.
-        files: what was written into the folder; empty where the rings went into a case.
+        files: what else was written into the folder; empty where the rings went into a case.
     """
 
     report: DetectReport
+    reading: float
     rejected: dict[str, int]
+    rejects: Path | None
     passed_over: tuple[str, ...]
     files: tuple[Path, ...]
 
@@ -83,7 +89,8 @@ def detect_exports(
         paths: files and folders, local or anywhere that Spark reads.
         case: where the rings go, with the accounts and the sketches of raw prompts that the case lacks; made if it is
             not there. What is allowed, decided and remembered there holds.
-        out: a folder that the rings, members, evidence, rejects and `run.json` go to; then no case is touched.
+        out: a folder that the rings, members, evidence, rejects and `run.json` go to; then no case is touched. Without
+            it rejects go to CASE.rejects.parquet.
         master, settings: as `session.session`.
         progress: called with the name of each step as it starts.
         options: as for `detect.detect`.
@@ -106,20 +113,29 @@ def detect_with(
     **options: Any,
 ) -> SparkReport:
     """`detect_exports` in a session that is there already, which must be one of `session`."""
+    tell = progress or (lambda _: None)
     with _target(case, out) as target:
         key = load_or_make_key(out.absolute() if out else target)
         rules = _prepared(target, key)
         functions.register(spark, key)
-        (progress or (lambda _: None))("reading")
+        tell("reading")
+        began = time.monotonic()
         found, passed_over = exports.find(spark, paths)
         contract = Contract(spark, found, rules)
+        _check_prompts(target, contract)
         rejected = contract.rejected()
-        report = detect(target, reader=_Spark(spark, contract), progress=progress, **options)
-        files: tuple[Path, ...] = ()
-        if out:
-            rejects = contract.rejects.limit(REJECTS).toArrow() if rejected else None
-            files = _written(target, out, report, rejected, rejects)
-    return SparkReport(report, rejected, tuple(passed_over), files)
+        reading = round(time.monotonic() - began, 3)
+        report = detect(
+            target,
+            engine=Communities(spark) if options.get("algorithm") in APART else None,
+            reader=_Spark(spark, contract),
+            progress=progress,
+            **options,
+        )
+        rejects = out / "rejects.parquet" if out else target.with_name(f"{target.name}.rejects.parquet")
+        kept = _keep_rejects(contract, rejects, any_at_all=bool(rejected))
+        files = _written(target, out, report, rejected) if out else ()
+    return SparkReport(report, reading, rejected, kept, tuple(passed_over), files)
 
 
 @contextmanager
@@ -163,10 +179,32 @@ def _prepared(case: Path, key: Key) -> Rules:
     return Rules(hashed)
 
 
-def _written(
-    case: Path, out: Path, report: DetectReport, rejected: Mapping[str, int], rejects: pyarrow.Table | None
-) -> tuple[Path, ...]:
-    files = list(export(case, out, format="parquet").files)
+def _check_prompts(case: Path, contract: Contract) -> None:
+    with store.reading(case) as con:
+        former = store.meta(con, "former_prompts") == "1"
+    if former and contract.prompts:
+        raise InputError(
+            f"The exports have raw prompts, and {case} has fingerprints of them from an older version.",
+            "They cannot be compared: use a new case, or --out DIR.",
+        )
+
+
+def _keep_rejects(contract: Contract, path: Path, *, any_at_all: bool) -> Path | None:
+    """Write them to `path`; those of an earlier run, which are none any more, are taken away."""
+    try:
+        if not any_at_all:
+            path.unlink(missing_ok=True)
+            return None
+        sink = pyarrow.BufferOutputStream()
+        pyarrow.parquet.write_table(contract.rejects.limit(REJECTS).toArrow(), sink)
+        replace(path, sink.getvalue().to_pybytes())
+    except OSError as exc:
+        raise translate(exc, f"writing {path}") from None
+    return path
+
+
+def _written(case: Path, out: Path, report: DetectReport, rejected: Mapping[str, int]) -> tuple[Path, ...]:
+    files = export(case, out, format="parquet").files
     with store.reading(case) as con:
         ((parameters, versions),) = con.execute("SELECT parameters, versions FROM runs").fetchall()
     facts = {
@@ -180,14 +218,6 @@ def _written(
         "rejected": dict(rejected),
     }
     try:
-        kept = out / "rejects.parquet"
-        if rejects is None:
-            kept.unlink(missing_ok=True)
-        else:
-            sink = pyarrow.BufferOutputStream()
-            pyarrow.parquet.write_table(rejects, sink)
-            replace(kept, sink.getvalue().to_pybytes())
-            files.append(kept)
         replace(out / "run.json", (json.dumps(facts, indent=1) + "\n").encode())
     except OSError as exc:
         raise translate(exc, f"writing {out}") from None

@@ -8,9 +8,10 @@
 """
 
 from functools import reduce
-from typing import Any, Final
+from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql.functions import any_value
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from linkage.errors import InputError
@@ -25,6 +26,9 @@ from linkage.spark.tables import settled
 
 REJECT: Final = "file string, `table` string, line bigint, `column` string, reason string, excerpt string"
 
+_FILE: Final = ("_metadata.file_path AS file", "xxhash64(_metadata.file_path) AS source")
+"""Of each row, the second for the rows that are counted by file: paths are long."""
+
 _TYPES: Final = {
     **dict.fromkeys(("created_at", "banned_at", "added_at", "at"), "timestamp"),
     **dict.fromkeys(("input_tokens", "output_tokens", "prompt"), "bigint"),
@@ -37,8 +41,9 @@ class Contract:
 
     Attributes:
         read: how each table that there are exports of was worked out.
-        rejects: a frame with the columns of `REJECT`.
-        prompts: whether there are raw prompts; then a view `raw_prompts` (prompt, tokens, sketch) has their sketches.
+        rejects: a frame with the columns of `REJECT`, for which the exports are read once more.
+        prompts: whether there are raw prompts; then a view `raw_prompts` (prompt, tokens, sketch) has their sketches,
+            for which those are read once more, too.
     """
 
     def __init__(self, spark: SparkSession, exports: list[Export], rules: Rules) -> None:
@@ -48,18 +53,18 @@ class Contract:
         rejects = [spark.createDataFrame([], REJECT)]
         self.prompts = False
         for at, export in enumerate(exports):
-            raw, names, torn = _raw(spark, export)
-            raw.createOrReplaceTempView(f"raw_{at}")
+            raw, names = _raw(spark, export)
+            raw.where("torn IS NULL").createOrReplaceTempView(f"raw_{at}")
             found = columns(export, list(names)) if export.format != "jsonl" else {n: n for n in names}
             quoted = {name: '"' + names[spelled].replace('"', '""') + '"' for name, spelled in found.items()}
-            sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "line"))
+            sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "source", "line"))
             rows = spark.sql(dialect.query(sql))
             staged[export.table].append(rows)
-            rejects += [_broken(rows, export.table), *([_torn(torn, export.table)] if torn is not None else [])]
+            rejects += [_torn(raw, export.table), _broken(rows, export.table)]
             self.prompts |= export.table == "exchanges" and "prompt" in found
-        self.rejects = reduce(DataFrame.unionByName, rejects)
         for table, parts in staged.items():
             self._settle(table, parts)
+        self.rejects = settled(reduce(DataFrame.unionByName, rejects))
 
     def _settle(self, table: str, parts: list[DataFrame]) -> None:
         spark, names = self._spark, STORED[table]
@@ -68,24 +73,18 @@ class Contract:
             spark.createDataFrame([], schema).createOrReplaceTempView(f"kase_{table}")
             return
         rows = reduce(DataFrame.unionByName, parts).where("broken IS NULL")
-        if table == "exchanges" and self.prompts:
-            rows.where("prompt IS NOT NULL").groupBy("prompt").agg(
-                *(_first(name) for name in ("tokens", "sketch"))
-            ).createOrReplaceTempView("raw_prompts")
         rows.createOrReplaceTempView("good")
         self.read[table] = spark.sql(_settled(table))
         settled(self.read[table]).createOrReplaceTempView(f"kase_{table}")
+        if table == "exchanges" and self.prompts:
+            sketches = rows.where("prompt IS NOT NULL").groupBy("prompt")
+            first = settled(sketches.agg(*(any_value(name).alias(name) for name in ("tokens", "sketch"))))
+            first.createOrReplaceTempView("raw_prompts")
 
     def rejected(self) -> dict[str, int]:
-        """By reason, how many rows broke the contract, the commonest first. Reads the exports once more."""
+        """By reason, how many rows broke the contract, the commonest first."""
         counted = self.rejects.groupBy("reason").count().collect()
         return {row["reason"]: row["count"] for row in sorted(counted, key=lambda row: (-row["count"], row["reason"]))}
-
-
-def _first(name: str) -> Any:
-    from pyspark.sql.functions import any_value  # noqa: PLC0415
-
-    return any_value(name).alias(name)
 
 
 def _settled(table: str) -> str:
@@ -95,7 +94,7 @@ def _settled(table: str) -> str:
     if table == "accounts":
         return dialect.query(picked_accounts("good"))
     counted = f"""SELECT {listed}, explode(sequence(1, max(n))) AS copy FROM (
-        SELECT {listed}, CAST(count(*) AS INT) AS n FROM good {{where}} GROUP BY {listed}, file) GROUP BY {listed}"""
+        SELECT {listed}, CAST(count(*) AS INT) AS n FROM good {{where}} GROUP BY {listed}, source) GROUP BY {listed}"""
     if table != "exchanges":
         return f"SELECT {listed} FROM ({counted.format(where='')})"
     # The greatest row of an id, nothing being the least; an id of a prompt has 64 bits and no sign.
@@ -116,56 +115,54 @@ def _broken(rows: DataFrame, table: str) -> DataFrame:
 
 
 def _torn(rows: DataFrame, table: str) -> DataFrame:
-    return rows.selectExpr(
-        "file", f"'{table}' AS `table`", "CAST(NULL AS BIGINT) AS line", "'' AS `column`", "reason",
+    return rows.where("torn IS NOT NULL").selectExpr(
+        "file", f"'{table}' AS `table`", "CAST(NULL AS BIGINT) AS line", "'' AS `column`", "torn AS reason",
         "CAST(NULL AS STRING) AS excerpt",
     )  # fmt: skip
 
 
-def _raw(spark: SparkSession, export: Export) -> tuple[DataFrame, dict[str, str], DataFrame | None]:
-    """The rows as text with `file` and `line`; the frame's column of each of the files' names; rows that are torn."""
+def _raw(spark: SparkSession, export: Export) -> tuple[DataFrame, dict[str, str]]:
+    """The rows as text, each with `file`, `source`, `line`, and with `torn`: why it is no row, if it is none.
+
+    The other result is the frame's column of each name in the files.
+    """
     paths = [_literal(path) for path in export.paths]
     if export.format == "parquet":
         return _parquet(spark, export, paths)
     if export.format == "jsonl":
         return _jsonl(spark, export, paths)
     schema = ", ".join(f"c{at} string" for at in range(len(export.names)))
-    read = spark.read.schema(f"{schema}, torn string").options(
+    read = spark.read.schema(f"{schema}, corrupt string").options(
         header=True, sep=export.delimiter, quote='"', escape='"', multiLine=True, mode="PERMISSIVE", nullValue="",
-        columnNameOfCorruptRecord="torn", columnPruning=False, maxCharsPerColumn=MAX_LINE, encoding="UTF-8",
+        columnNameOfCorruptRecord="corrupt", columnPruning=False, maxCharsPerColumn=MAX_LINE, encoding="UTF-8",
     )  # fmt: skip
-    whole = read.csv(paths).selectExpr("*", "_metadata.file_name AS file", "CAST(NULL AS BIGINT) AS line")
     # Spark does not tell which; and it reads no file for its corrupt rows alone.
     last = f"c{len(export.names) - 1}"
-    many = f"IF({last} IS NULL, 'the row has too few or too many columns', 'the row has too many columns')"
-    torn = whole.where("torn IS NOT NULL").selectExpr("file", f"{many} AS reason")
+    torn = f"""CASE WHEN corrupt IS NULL THEN NULL
+        WHEN {last} IS NULL THEN 'the row has too few or too many columns' ELSE 'the row has too many columns' END"""
     names = {name: f"c{at}" for at, name in enumerate(export.names)}
-    return whole.where("torn IS NULL").drop("torn"), names, torn
+    rows = read.csv(paths).selectExpr(*names.values(), *_FILE, "CAST(NULL AS BIGINT) AS line", f"{torn} AS torn")
+    return rows, names
 
 
-def _jsonl(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str], DataFrame]:
+def _jsonl(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str]]:
     # Names differ in case from line to line, and later lines may have columns that the first ones lack.
-    whole = (
-        spark.read.text(paths)
-        .where("trim(value) <> ''")
-        .selectExpr(
-            "from_json(value, 'map<string,string>') AS record",
-            "_metadata.file_name AS file",
-            "CAST(NULL AS BIGINT) AS line",
-        )
-    )
     plain = "transform_keys(map_filter(record, (k, v) -> v IS NOT NULL), (k, v) -> lower(trim(k)))"
     names = [column.name for column in TABLES[export.table]]
     rows = (
-        whole.where("record IS NOT NULL")
-        .selectExpr(f"{plain} AS record", "file", "line")
-        .selectExpr(*(f"try_element_at(record, '{name}') AS `{name}`" for name in names), "file", "line")
-    )
-    torn = whole.where("record IS NULL").selectExpr("file", "'the line is no JSON object' AS reason")
-    return rows, {name: name for name in names}, torn
+        spark.read.text(paths)
+        .where("trim(value) <> ''")
+        .selectExpr("from_json(value, 'map<string,string>') AS record", *_FILE)
+        .selectExpr(f"{plain} AS record", "file", "source")
+        .selectExpr(
+            *(f"try_element_at(record, '{name}') AS `{name}`" for name in names), "file", "source",
+            "CAST(NULL AS BIGINT) AS line", "IF(record IS NULL, 'the line is no JSON object', NULL) AS torn",
+        )
+    )  # fmt: skip
+    return rows, {name: name for name in names}
 
 
-def _parquet(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str], None]:
+def _parquet(spark: SparkSession, export: Export, paths: list[str]) -> tuple[DataFrame, dict[str, str]]:
     read = spark.read.options(mergeSchema=True, recursiveFileLookup=True).parquet(*paths)
     found = columns(export, read.columns)
     for field in read.schema.fields:
@@ -176,10 +173,10 @@ def _parquet(spark: SparkSession, export: Export, paths: list[str]) -> tuple[Dat
             )
     quoted = {name: "`" + name.replace("`", "``") + "`" for name in found.values()}
     rows = read.selectExpr(
-        *(f"CAST({column} AS STRING) AS {column}" for column in quoted.values()),
-        "_metadata.file_name AS file", "_metadata.row_index + 1 AS line",
+        *(f"CAST({column} AS STRING) AS {column}" for column in quoted.values()), *_FILE,
+        "_metadata.row_index + 1 AS line", "CAST(NULL AS STRING) AS torn",
     )  # fmt: skip
-    return rows, {name: name for name in found.values()}, None
+    return rows, {name: name for name in found.values()}
 
 
 def _literal(path: str) -> str:

@@ -15,15 +15,15 @@ from typing import Any, Final
 from linkage.errors import InputError, LinkageError, MachineError, Neo4jError, UsageError
 from linkage.server import java
 
-with warnings.catch_warnings():
-    # It warns of pandas 3, which we have no use for: what passes between Spark and us is Arrow.
-    warnings.simplefilter("ignore")
-    import pyspark
-    from py4j.protocol import Py4JError
-    from pyspark import SparkConf, SparkContext
-    from pyspark.errors import PySparkException
-    from pyspark.java_gateway import launch_gateway
-    from pyspark.sql import SparkSession
+# Of no use to us: what passes between Spark and us is Arrow.
+warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+
+import pyspark  # noqa: E402
+from py4j.protocol import Py4JError  # noqa: E402
+from pyspark import SparkConf, SparkContext  # noqa: E402
+from pyspark.errors import PySparkException  # noqa: E402
+from pyspark.java_gateway import launch_gateway  # noqa: E402
+from pyspark.sql import SparkSession  # noqa: E402
 
 # It prints statements, and what they were asked for, to stderr.
 logging.getLogger("SQLQueryContextLogger").disabled = True

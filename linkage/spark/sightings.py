@@ -10,6 +10,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -17,13 +18,21 @@ import pyarrow as pa
 
 from linkage import identify, store
 from linkage.allowed_sightings import read_allowed, set_aside
+from linkage.errors import MachineError
 from linkage.identify import Sightings
+from linkage.ingest.merge import merge
 from linkage.ingest.place import place
 from linkage.ingest.projection import STORED
 from linkage.prompt_sightings import SENT, trust_prompts, works_of_sent
 from linkage.spark.read import Contract
 from linkage.spark.tables import Tables
 from linkage.timing_sightings import EVENTS, WORKS, ceilings_of, find_timing, seen_of
+
+MOST_EVENTS: Final = 1_000_000_000
+"""Exchanges of shared works whose times are tested: 16 bytes each come to the driver, which sorts them."""
+
+MOST_PROMPTS: Final = 100_000_000
+"""Raw prompts that the driver places, each with a sketch of a few hundred bytes."""
 
 _SEEN = """
 INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(first), make_timestamp(last)
@@ -58,11 +67,11 @@ def identified(
         _register(con, "sent", _unsigned(tables.arrow("SELECT account, prompt, n FROM sent")))
         works_of_sent(con)
         read_allowed(con, now)
-    works = con.execute("SELECT * FROM work_of").to_arrow_table()
+    works = con.sql("SELECT * FROM work_of").to_arrow_table()
     tables.put("work_of", works)
-    tables.put("allowed", con.execute("SELECT * FROM allowed").to_arrow_table())
-    tables.put("followed", con.execute("SELECT account, prompt, template FROM followed").to_arrow_table())
-    tables.put("others", con.execute("SELECT * FROM others").to_arrow_table())
+    tables.put("allowed", con.sql("SELECT * FROM allowed").to_arrow_table())
+    tables.put("followed", con.sql("SELECT account, prompt, template FROM followed").to_arrow_table())
+    tables.put("others", con.sql("SELECT * FROM others").to_arrow_table())
     identify.gather(tables)
     identify.add_networks(tables, keep_private=keep_private)
     set_aside(tables)
@@ -76,6 +85,10 @@ def identified(
 
 def _keep_prompts(tables: Tables, con: duckdb.DuckDBPyConnection, case: Path) -> None:
     """Put the sketches that the case lacks into it, and place them."""
+    _check(
+        tables, "raw_prompts", MOST_PROMPTS, "different raw prompts",
+        "Export prompt_fingerprint in the place of prompt, or fewer weeks.",
+    )  # fmt: skip
     con.register("sketched", _unsigned(tables.arrow("SELECT prompt, tokens, sketch FROM raw_prompts")))
     with store.attached(con, case, read_only=False):
         con.execute(
@@ -87,23 +100,29 @@ def _keep_prompts(tables: Tables, con: duckdb.DuckDBPyConnection, case: Path) ->
 
 
 def _keep_accounts(con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> None:
-    """Put the accounts that the case lacks into it, as if a call of ingest had brought them: reports speak of them."""
+    """Merge what is new of the accounts into the case, as a call of ingest would: reports speak of them."""
     columns = ", ".join(STORED["accounts"])
-    with store.attached(con, case, read_only=False):
-        if not con.execute("SELECT 1 FROM people ANTI JOIN kase.account_rows USING (account_id) LIMIT 1").fetchall():
-            return
+    with store.attached(con, case):
         con.execute(
-            "INSERT INTO kase.commands SELECT coalesce(max(command), 0) + 1, $1, $1, [] FROM kase.commands", [now]
+            f"""CREATE TABLE stage AS SELECT *, NULL::UTINYINT AS broken
+            FROM (SELECT {columns} FROM people EXCEPT SELECT {columns} FROM kase.accounts)"""
         )
-        con.execute(
-            f"""INSERT INTO kase.account_rows SELECT (SELECT max(command) FROM kase.commands), {columns}, NULL, NULL
-            FROM people ANTI JOIN kase.account_rows USING (account_id) ORDER BY account_id"""
-        )
+    if con.execute("SELECT 1 FROM stage LIMIT 1").fetchall():
+        with store.attached(con, case, read_only=False):
+            ((command,),) = con.execute("SELECT coalesce(max(command), 0) + 1 FROM kase.commands").fetchall()
+            con.execute("INSERT INTO kase.commands VALUES (?, ?, ?, [])", [command, now, now])
+            merge(con, "accounts", command, None, "NULL")
+    con.execute("DROP VIEW IF EXISTS placed")
+    con.execute("DROP TABLE stage")
 
 
 def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
     tables.execute(WORKS)
     _take(tables, con, "works")
+    _check(
+        tables, f"({EVENTS})", MOST_EVENTS, "exchanges of prompts that several accounts send",
+        "Their times are tested in one place: export fewer weeks.",
+    )  # fmt: skip
     events = tables.arrow(EVENTS)
     found = find_timing(con, {name: events[name].to_numpy() for name in events.column_names})
     con.execute("DROP TABLE works")
@@ -111,6 +130,13 @@ def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
     tables.put("found_accounts", _arrow(seen_of(found)))
     tables.put("ceilings", _arrow({**{n: ceilings[n] for n in ("kind", "value")}, "ceiling": ceilings["bits"]}))
     tables.execute(_SEEN)
+
+
+def _check(tables: Tables, source: str, most: int, words: str, hint: str) -> None:
+    """Refuse what would only run for hours before the driver is out of memory."""
+    rows = tables.arrow(f"SELECT count(*) AS n FROM {source}")["n"][0].as_py()
+    if rows > most:
+        raise MachineError(f"The exports hold {rows:,} {words}, and the driver takes {most:,} at most.", hint)
 
 
 def _arrow(columns: dict[str, np.ndarray]) -> pa.Table:

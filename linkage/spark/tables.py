@@ -5,6 +5,8 @@
     DELETE FROM t WHERE …   the view t is the old one without those rows
     DROP TABLE t            the view is gone
 
+A view that was added to or taken from is worked out anew once another table is made of it, and not by each that is.
+
 A table that is numbered over all its rows (`row_number() OVER (ORDER BY …) - 1`) is sorted in parts, and each part goes
 on from where the one before it ended: Spark's own window would take all rows to one executor.
 """
@@ -36,6 +38,7 @@ class Tables:
 
     def __init__(self, spark: SparkSession) -> None:
         self.spark = spark
+        self._changed: set[str] = set()
 
     def execute(self, script: str) -> None:
         """Run the statements of a script in DuckDB's dialect."""
@@ -46,7 +49,7 @@ class Tables:
                 case exp.Insert():
                     old, new = self._table(statement.this), self.spark.sql(dialect.text(statement.expression))
                     # By place, as in DuckDB.
-                    self._name(_name(statement.this), old.union(new))
+                    self._change(_name(statement.this), old.union(new))
                 case exp.Delete():
                     where = statement.args["where"].this
                     kept = (
@@ -54,10 +57,11 @@ class Tables:
                         .from_(statement.this.copy())
                         .where(exp.Not(this=exp.Coalesce(this=exp.paren(where), expressions=[exp.false()])))
                     )
-                    self._name(_name(statement.this), self.spark.sql(dialect.text(kept)))
+                    self._change(_name(statement.this), self.spark.sql(dialect.text(kept)))
                 case exp.Drop():
                     for table in statement.find_all(exp.Table):
                         self.spark.catalog.dropTempView(_name(table))
+                        self._changed.discard(_name(table))
                 case _:
                     raise AssertionError(f"no statement of a script: {statement.key}")
 
@@ -78,7 +82,14 @@ class Tables:
     def _name(self, name: str, frame: DataFrame) -> None:
         frame.createOrReplaceTempView(name)
 
+    def _change(self, name: str, frame: DataFrame) -> None:
+        self._name(name, frame)
+        self._changed.add(name)
+
     def _create(self, statement: exp.Create) -> None:
+        for used in sorted({_name(table) for table in statement.expression.find_all(exp.Table)} & self._changed):
+            self._name(used, settled(self.spark.table(used)))
+            self._changed.discard(used)
         name, select = _name(statement.this), statement.expression
         numbered = _numbered(select)
         frame = self.spark.sql(dialect.text(select))
