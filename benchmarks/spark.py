@@ -100,7 +100,7 @@ def _run(*words: object) -> Command:
 
 def _rows(world: Path) -> int:
     with duckdb.connect() as con:
-        ((rows,),) = con.execute("SELECT count(*) FROM read_csv(?)", [str(world / "exchanges.csv")]).fetchall()
+        ((rows,),) = con.execute("SELECT count(*) FROM read_csv(?)", [str(world / "exchanges*.csv")]).fetchall()
     return int(rows)
 
 

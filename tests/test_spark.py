@@ -6,7 +6,7 @@ import random
 import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -21,9 +21,8 @@ from pyspark.sql import SparkSession
 
 from linkage import store
 from linkage.communities import Graph, communities
-from linkage.detect import detect
 from linkage.errors import InputError, MachineError, Neo4jError, NotFoundError, UsageError
-from linkage.export import COLUMNS
+from linkage.export import COLUMNS, export
 from linkage.ingest import ingest, normalise
 from linkage.ingest.normalise import Rules
 from linkage.ingest.projection import STORED, projection
@@ -31,7 +30,6 @@ from linkage.model import TABLES
 from linkage.sample import FOLDER
 from linkage.secret import Key, key_file
 from linkage.server import java
-from linkage.simulate import simulate
 from linkage.spark import dialect, exports, functions
 from linkage.spark.communities import APART, Communities
 from linkage.spark.components import components
@@ -40,34 +38,13 @@ from linkage.spark.read import Contract
 from linkage.spark.session import session
 from linkage.spark.tables import Tables
 from tests.cases import Output
+from tests.spark_session import MARKS, spark
 
-pytestmark = [
-    pytest.mark.xdist_group("spark"),
-    # PySpark leaves the socket to its Java open where blocks are encrypted.
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
-    # As `linkage.spark.session` does.
-    pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning"),
-]
+__all__ = ["spark"]
+
+pytestmark = MARKS
 
 SECRET = b"a secret that no plan may show"
-
-
-@pytest.fixture(scope="module")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """A session, which leaves neither its process nor its folder behind."""
-    # Hundreds of small statements: to compile them well takes longer than to run them.
-    quick = {"spark.sql.shuffle.partitions": "2", "spark.sql.codegen.wholeStage": "false"}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
-        beginning = ExitStack()
-        started = beginning.enter_context(session("local[2]", quick))
-    with beginning:
-        process = started.sparkContext._gateway.proc  # type: ignore[union-attr]
-        folder = Path(str(started.conf.get("spark.sql.warehouse.dir")).removeprefix("file:")).parent
-        assert folder.is_dir()
-        yield started
-    assert process.poll() is not None
-    assert not folder.exists()
 
 
 TIMES = [
@@ -263,31 +240,6 @@ def test_a_table_is_numbered_in_parts(spark: SparkSession) -> None:
     assert len(tables.arrow("SELECT * FROM nobody")) == 0
 
 
-@pytest.fixture(scope="module")
-def sample_out(spark: SparkSession, sample_case: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What Spark finds in the sample under the key of `sample_case`, in a folder."""
-    out = tmp_path_factory.mktemp("out") / "rings"
-    shutil.copy(key_file(sample_case), key_file(out))
-    done = detect_with(spark, [str(FOLDER)], Path("no-case"), out=out)
-    assert (done.rejected, {path.name for path in done.files}) == (
-        {}, {"rings.parquet", "members.parquet", "evidence.parquet", "run.json"},
-    )  # fmt: skip
-    return out
-
-
-def test_the_same_rings_as_without_spark(sample_out: Path, sample_case: Path, tmp_path: Path) -> None:
-    from linkage.export import export
-
-    export(sample_case, tmp_path, format="parquet")
-    for name in ("rings", "members", "evidence"):
-        assert COLUMNS[name] == tuple(pq.read_table(sample_out / f"{name}.parquet").column_names)
-        assert (sample_out / f"{name}.parquet").read_bytes() == (tmp_path / f"{name}.parquet").read_bytes(), name
-    facts = json.loads((sample_out / "run.json").read_text())
-    assert facts["schema"] == "linkage/spark-run/1"
-    assert facts["parameters"]["engine"] == "spark"
-    assert not list(sample_out.parent.glob(".*")), "a temporary case was left"
-
-
 class _Told:
     """A connection to DuckDB that notes the statements that it gets."""
 
@@ -306,57 +258,37 @@ class _Told:
         return self._con.sql(query, **more)
 
 
-@pytest.fixture(scope="module")
-def mix_world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A small world with raw prompts, and the case that ingest and detect make of it."""
-    folder = tmp_path_factory.mktemp("mix")
-    simulate(folder / "world", world="mix", accounts=3000, days=10, seed=3, prompts="raw", format="parquet")
-    ingest([folder / "world"], folder / "case.duckdb")
-    detect(folder / "case.duckdb", nulls=0)
-    return folder / "world", folder / "case.duckdb"
-
-
-def test_a_mix_world_without_a_case_and_no_step_of_sparks_in_duckdb(
-    spark: SparkSession, mix_world: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_sample_gives_the_same_bytes_and_no_step_of_sparks_runs_in_duckdb(
+    spark: SparkSession, sample_case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, local = mix_world
     told: list[str] = []
+    real = store.scratch
 
     @contextmanager
     def scratch(path: Path) -> Iterator[_Told]:
         with real(path) as con:
             yield _Told(con, told)
 
-    real = store.scratch
     monkeypatch.setattr(store, "scratch", scratch)
-    case = tmp_path / "case.duckdb"
-    shutil.copy(key_file(local), key_file(case))
-    detect_with(spark, [str(world)], case, nulls=0)
-    assert found_in(case) == found_in(local)
-    # What Spark has done itself stands in no statement that DuckDB got: it has the works, and what came from Spark.
-    assert any("sightings" in query for query in told)
+    out, wanted = tmp_path / "rings", tmp_path / "wanted"
+    shutil.copy(key_file(sample_case), key_file(out))
+    done = detect_with(spark, [str(FOLDER)], Path("no-case"), out=out)
+    assert (done.rejected, done.rejects, {path.name for path in done.files}) == (
+        {}, None, {"rings.parquet", "members.parquet", "evidence.parquet", "run.json"},
+    )  # fmt: skip
+    export(sample_case, wanted, format="parquet")
+    for name in ("rings", "members", "evidence"):
+        assert COLUMNS[name] == tuple(pq.read_table(out / f"{name}.parquet").column_names)
+        assert (out / f"{name}.parquet").read_bytes() == (wanted / f"{name}.parquet").read_bytes(), name
+    facts = json.loads((out / "run.json").read_text())
+    assert (facts["schema"], facts["parameters"]["engine"]) == ("linkage/spark-run/1", "spark")
+    assert not list(tmp_path.glob(".*")), "a temporary case was left"
+    # What Spark does itself stands in no statement that DuckDB got: it makes the works, and tables of what Spark found.
+    assert any("FROM brought" in query for query in told)
     for query in told:
         assert not re.search(r"kase\.(exchanges|logins|payments|identifiers|links)\b", query), query
-        assert not re.search(
-            r"CREATE TABLE (ids|events|nets|trusted|activity|shared) AS\s+(?!SELECT \* FROM brought)", query
-        ), query
-    with store.reading(case) as con, store.reading(local) as other:
-        for name in ("prompts", "templates"):
-            assert (
-                con.sql(f"FROM {name} ORDER BY prompt").fetchall()
-                == other.sql(f"FROM {name} ORDER BY prompt").fetchall()
-            )
-        assert con.sql("FROM exchanges").fetchall() == []
-
-
-def found_in(case: Path) -> dict[str, list[Any]]:
-    """Rings, members and evidence of the newest run, listed or not."""
-    with store.reading(case) as con:
-        found = {
-            name: con.sql(f"FROM {name} ORDER BY ALL").fetchall() for name in ("rings", "members", "evidence", "shared")
-        }
-    assert found["rings"]
-    return found
+        made = re.search(r"TABLE (ids|sent|events|seen|nets|trusted|activity|shared|sightings|alone) AS (.*)", query)
+        assert not made or made[2] == "SELECT * FROM brought", query
 
 
 def test_components_are_those_of_union_find(spark: SparkSession) -> None:
