@@ -6,6 +6,7 @@ from typing import Final
 import duckdb
 
 from linkage.allowances import latest_sql
+from linkage.scripts import Scripts
 
 # A template that was joined to another since is called by that now.
 _ALLOWED: Final = """
@@ -45,9 +46,9 @@ def read_allowed(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
         con.execute(_PARTS)
 
 
-def set_aside(con: duckdb.DuckDBPyConnection) -> None:
+def set_aside(tables: Scripts) -> None:
     """Take what is allowed out of `seen`, once networks are derived and before anything is tested.
 
     Table left: `set_aside` (account, kind, value, label, allowance), of values that two accounts or more have.
     """
-    con.execute(_SET_ASIDE)
+    tables.execute(_SET_ASIDE)

@@ -21,7 +21,7 @@ from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.context.chances import used
 from linkage.errors import InputError, UsageError
 from linkage.evidence import HUB_DEGREE, Weighed, hubs, learn_likeness, weigh
-from linkage.identify import Sightings, identify
+from linkage.identify import Reader, Sightings, identify
 from linkage.model import LISTED_SCORE
 from linkage.rings import (
     Bond,
@@ -113,6 +113,7 @@ def detect(
     *,
     algorithm: str = "leiden",
     engine: Engine | None = None,
+    reader: Reader | None = None,
     seed: int = 1,
     resolution: float = 0.0,
     min_accounts: int = 3,
@@ -129,6 +130,7 @@ def detect(
         case: the case file.
         algorithm: one of `communities.ALGORITHMS`.
         engine: who finds the communities, in the place of `linkage.communities`.
+        reader: who makes the sightings, in the place of `identify`: of exports that are in no case, for one.
         seed: of the algorithm's order of visits; the same input and seed give the same bytes.
         resolution: bits added to the prior of a pair. Higher gives tighter and smaller groups.
         min_accounts: the smallest ring, at least 2.
@@ -151,6 +153,7 @@ def detect(
     started_at = utc_now()
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
+    versions |= reader.versions if reader else {}
     find = partial(
         candidates.find,
         algorithm=algorithm,
@@ -162,7 +165,7 @@ def detect(
     )
     with store.scratch(case) as con:
         with clock.step("sightings"):
-            sightings = identify(con, case, started_at)
+            sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:
                 raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
         with clock.step("evidence"):
@@ -199,7 +202,7 @@ def detect(
                 threads=1 if engine else store.threads() or os.cpu_count() or 1,
             )
             options = {
-                "engine": engine.name if engine else "linkage",
+                "engine": engine.name if engine else reader.name if reader else "linkage",
                 "algorithm": algorithm,
                 "objective": engine.objective(algorithm) if engine else OBJECTIVES.get(algorithm),
                 "seed": seed,

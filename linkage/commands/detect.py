@@ -2,11 +2,12 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from linkage.commands.common import (
+    PATH,
     case_option,
     decided,
     detail,
@@ -20,6 +21,8 @@ from linkage.commands.common import (
     tell,
 )
 from linkage.commands.graph import database_option, no_publish_option, publish_after
+from linkage.errors import UsageError
+from linkage.text import safe
 
 if TYPE_CHECKING:
     from linkage.communities import Engine
@@ -35,7 +38,16 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
     return int(value)
 
 
+def _settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Settings of Spark, by name."""
+    for value in values:
+        if not (value.startswith("spark.") and "=" in value):
+            raise click.BadParameter(f"{value!r} is no setting such as spark.driver.memory=8g.", ctx, param)
+    return {value.split("=", 1)[0]: value.split("=", 1)[1] for value in values}
+
+
 @click.command(name="detect")
+@click.argument("paths", nargs=-1, type=click.UNPROCESSED)
 @case_option
 @click.option(
     "--algorithm",
@@ -46,10 +58,31 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
 )
 @click.option(
     "--engine",
-    type=click.Choice(["linkage", "gds"]),
+    type=click.Choice(["linkage", "gds", "spark"]),
     default="linkage",
     show_default=True,
-    help="Who finds them. gds is Graph Data Science on the Neo4j server: its leiden has no CPM and merges small rings.",
+    help="Who finds them. gds is Graph Data Science on the Neo4j server: its leiden has no CPM and merges small rings. "
+    "spark reads the exports PATHS by Spark, in the place of the case.",
+)
+@click.option(
+    "--spark-master",
+    metavar="MASTER",
+    default="local[*]",
+    show_default=True,
+    help="Where Spark runs: local[*], yarn, spark://HOST:7077 or k8s://URL.",
+)
+@click.option(
+    "--spark-conf",
+    multiple=True,
+    callback=_settings,
+    metavar="KEY=VALUE",
+    help="A setting of Spark, e.g. spark.driver.memory=8g.",
+)
+@click.option(
+    "--out",
+    type=PATH,
+    metavar="DIR",
+    help="With --engine spark: write rings, members, evidence and rejects as Parquet there, and touch no case.",
 )
 @database_option
 @click.option(
@@ -96,9 +129,13 @@ def _nulls(ctx: click.Context, param: click.Parameter, value: str) -> int | None
 @no_publish_option
 @output_options()
 def command(
+    paths: tuple[str, ...],
     case: Path,
     algorithm: str,
     engine: str,
+    spark_master: str,
+    spark_conf: dict[str, str],
+    out: Path | None,
     database: str | None,
     seed: int,
     resolution: float,
@@ -122,23 +159,48 @@ def command(
     With --calibrate the score learns from what people confirmed and dismissed: one straight line in bits, the same for
     all rings, so that none overtakes another. It is shown in each ring as the factor `decisions`, and the next run
     without --calibrate takes it back.
+
+    With --engine spark the exports PATHS need no ingest: Spark reads them from wherever it can, as one full export, and
+    makes of them what accounts share. The rings are the same. They go into the case, or to --out.
     """
     from linkage.detect import detect
 
-    other = _engine(engine, algorithm, database)
-    with spinner("detect") as step:
-        report = detect(
-            case,
-            algorithm=algorithm,
-            engine=other,
-            seed=seed,
-            resolution=resolution,
-            min_accounts=min_accounts,
-            hub_degree=hub_degree,
-            nulls=nulls,
-            calibrate=calibrate,
-            progress=step,
+    if (engine == "spark") != bool(paths):
+        raise UsageError(
+            "--engine spark needs the exports, and nothing else takes them.",
+            "linkage detect --engine spark PATH…, or without Spark: linkage ingest PATH…, then linkage detect",
         )
+    if out and engine != "spark":
+        raise UsageError(
+            "--out is for --engine spark.", "Write the rings of a case: linkage export DIR --format parquet"
+        )
+    options: dict[str, Any] = {
+        "algorithm": algorithm,
+        "seed": seed,
+        "resolution": resolution,
+        "min_accounts": min_accounts,
+        "hub_degree": hub_degree,
+        "nulls": nulls,
+        "calibrate": calibrate,
+    }
+    extra: dict[str, Any] = {}
+    with spinner("detect") as step:
+        if engine == "spark":
+            from linkage.spark.detect import detect_exports
+
+            done = detect_exports(
+                paths, case, out=out, master=spark_master, settings=spark_conf, progress=step, **options
+            )
+            report = done.report
+            extra = {
+                "reading": done.reading,
+                "rejected": done.rejected,
+                "rejects": done.rejects and str(done.rejects),
+                "passed_over": done.passed_over,
+                "files": [str(path) for path in done.files],
+            }
+        else:
+            report = detect(case, engine=_engine(engine, algorithm, database), progress=step, **options)
     detail("Seconds: " + ", ".join(f"{step} {seconds:.2f}" for step, seconds in report.timings.items()))
     if as_json:
         names = ("nulls", "nulls_kept", "q_floor", "by_chance", "unsure", "recalibration", "bound", "allowed")
@@ -150,11 +212,24 @@ def command(
                 "run": report.run,
                 "seconds": report.seconds,
                 "timings": report.timings,
+                **extra,
             },
         )
     else:
-        _print(report)
-    publish_after(case, unless=no_publish, database=database)
+        _print(report, out)
+    _tell_read(extra)
+    if not out:
+        publish_after(case, unless=no_publish, database=database)
+
+
+def _tell_read(extra: dict[str, Any]) -> None:
+    """What of the exports was left out, on stderr."""
+    for reason, rows in extra.get("rejected", {}).items():
+        note(f"Set aside: {rows:,} row{'' if rows == 1 else 's'}, {safe(reason)}")
+    if extra.get("rejects"):
+        note(f"They are in {safe(extra['rejects'])}.")
+    for path in extra.get("passed_over", ()):
+        detail(f"Passed over, named after no table: {safe(path)}")
 
 
 def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
@@ -171,7 +246,7 @@ def _engine(name: str, algorithm: str, database: str | None) -> "Engine | None":
     return engine
 
 
-def _print(report: "DetectReport") -> None:
+def _print(report: "DetectReport", out: Path | None) -> None:
     tell(
         f"{report.listed:,} ring{'' if report.listed == 1 else 's'} with {report.members:,} of {report.accounts:,} "
         "accounts; "
@@ -182,6 +257,9 @@ def _print(report: "DetectReport") -> None:
     if report.recalibration:
         recalibration(asdict(report.recalibration))
     decided(report.bound, report.allowed)
+    if out:
+        note(f"They are in {safe(str(out))}: rings, members, evidence, run.json")
+        return
     if report.unsure:
         note(f"Chance could make {report.unsure:,} more of a score of 0.5 or more: linkage rings --all")
     if report.listed:

@@ -156,7 +156,7 @@ class _Looking:
         if named and not path.is_file():
             # It is read more than once: for its digest, its rows, and the lines of its rejects.
             raise InputError(f"{path} is a pipe or device, not a file.", "Write it to a file first.")
-        table = self._told.table or _table_of(path)
+        table = self._told.table or table_of(path.name)
         try:
             with reading_errors(source):
                 sources = self._sources_of(source, table)
@@ -272,8 +272,14 @@ def _files_below(folder: Path) -> list[Path]:
 
 
 def _file(path: Path) -> Source | None:
-    """The format that a file's name says; None if linkage reads no such thing."""
-    name = path.name.lower()
+    """What linkage reads of a file; None if it reads no such thing."""
+    form, compression = format_of(path.name)
+    return Source(path, "", form, compression) if form else None
+
+
+def format_of(name: str) -> tuple[Format | None, Compression]:
+    """The format that a file's name says, None if linkage reads no such thing, and how it is packed."""
+    name = name.lower()
     compression: Compression = "none"
     for suffix, kind in _COMPRESSIONS.items():
         if name.endswith(suffix):
@@ -281,12 +287,10 @@ def _file(path: Path) -> Source | None:
     # Logs are rotated to access.log.1 and so on.
     name = re.sub(r"\.log\.[0-9]+$", ".log", name)
     form = _FORMATS.get("".join(name.rpartition(".")[1:]))
-    if form is None or (form == "parquet" and compression != "none"):
-        return None
-    return Source(path, "", form, compression)
+    return (None if form == "parquet" and compression != "none" else form), compression
 
 
-def _table_of(path: Path) -> str:
-    """The table that a file is named after, or ""."""
-    stem = path.name.lower().partition(".")[0]
+def table_of(name: str) -> str:
+    """The table that a file or folder of this name is named after, or ""."""
+    stem = name.lower().partition(".")[0]
     return max((table for table in TABLES if stem.startswith(table)), key=len, default="")

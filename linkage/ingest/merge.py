@@ -17,24 +17,28 @@ from linkage.ingest.projection import STORED
 PART_ROWS: Final = 500_000
 """Rows of a table that are compared at once: about 2 GiB of memory."""
 
+_PLAIN: Final = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
+_SETTLED: Final = """account_id, created_at, banned_at, mail.e AS email, mail.l AS email_label, mail.d AS email_domain,
+    call.p AS phone, call.l AS phone_label, org_id, org_verified, status, country, plan"""
 _TIMES = {"payments": "added_at", "logins": "at", "exchanges": "at", "identifiers": "at", "links": "at"}
 
 
-def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int, line: str) -> int:
+def merge(con: duckdb.DuckDBPyConnection, table: str, command: int, file: int | None, line: str) -> int:
     """Merge the good rows of `stage` into `kase.<table>`; returns how many were added or changed.
 
     Args:
         con: the connection.
         table: a contract table.
         command: the call of ingest.
-        file: the file that is in `stage`.
+        file: the file that is in `stage`; None where the case knows no file.
         line: SQL that gives a row's line from `record`, the number of its record.
     """
+    number = "NULL" if file is None else file
     # Of a mapped file each row has its record's number; of others the rows are the records.
     numbered = any(name == "record" for name, *_ in con.execute("DESCRIBE stage").fetchall())
     # Read with the rows wherever they are: what stands in `line` may be a function of ours.
     con.execute(
-        f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {file}::BIGINT AS file, {line}::BIGINT AS line FROM "
+        f"CREATE OR REPLACE TEMP VIEW placed AS SELECT *, {number}::BIGINT AS file, {line}::BIGINT AS line FROM "
         f"(SELECT *{'' if numbered else ', rowid AS record'} FROM stage)"
     )
     if table == "accounts":
@@ -55,11 +59,11 @@ def merge_prompts(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
-    plain = ("created_at", "banned_at", "org_id", "org_verified", "status", "country", "plan")
-    picked = ", ".join(f"max({name}) AS {name}" for name in plain)
-    latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in plain)
+    latest = ", ".join(f"arg_max({name}, command) FILTER ({name} IS NOT NULL) AS {name}" for name in _PLAIN)
     columns = ", ".join(STORED["accounts"])
     equal = " AND ".join(f"s.{name} IS NOT DISTINCT FROM r.{name}" for name in STORED["accounts"])
+    here = f"""(SELECT {columns} FROM stage WHERE broken IS NULL
+            UNION ALL SELECT {columns} FROM touched WHERE command = $command)"""
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE touched AS SELECT r.* FROM kase.account_rows r
@@ -71,20 +75,14 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
         FROM touched WHERE command < $command GROUP BY account_id
         -- Of a command that another process began after this one.
         UNION ALL BY NAME
-        SELECT command, account_id, {", ".join(plain)},
+        SELECT command, account_id, {", ".join(_PLAIN)},
             CASE WHEN email IS NOT NULL THEN {{e: email, l: email_label, d: email_domain}} END AS mail,
             CASE WHEN phone IS NOT NULL THEN {{p: phone, l: phone_label}} END AS call
         FROM touched WHERE command > $command
         UNION ALL BY NAME
-        SELECT $command AS command, account_id, {picked},
-            arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (email IS NOT NULL) AS mail,
-            arg_max({{p: phone, l: phone_label}}, phone) FILTER (phone IS NOT NULL) AS call
-        FROM (SELECT {columns} FROM stage WHERE broken IS NULL
-            UNION ALL SELECT {columns} FROM touched WHERE command = $command) GROUP BY account_id;
+        SELECT $command AS command, {_picked(here)};
         CREATE OR REPLACE TEMP TABLE settled AS
-        SELECT command, account_id, created_at, banned_at, mail.e AS email, mail.l AS email_label,
-            mail.d AS email_domain, call.p AS phone, call.l AS phone_label, org_id, org_verified, status, country, plan
-        FROM merged;
+        SELECT command, {_SETTLED} FROM merged;
         -- Where one row says all that is settled, that is its place.
         CREATE OR REPLACE TEMP TABLE places AS
         SELECT s.account_id, s.command, arg_min(r.file, (r.file, r.line)) AS file,
@@ -102,6 +100,23 @@ def _accounts(con: duckdb.DuckDBPyConnection, command: int) -> int:
         LEFT JOIN places p USING (account_id, command) ORDER BY s.account_id, s.command"""
     )
     return _count(con, "SELECT count(DISTINCT account_id) FROM merged WHERE command = $1", command)
+
+
+def picked_accounts(rows: str) -> str:
+    """SQL that settles the accounts of one command: the greatest value wins. Gives the columns of `STORED`.
+
+    Args:
+        rows: a table, or a query in brackets, with the columns of `STORED["accounts"]`.
+    """
+    return f"SELECT {_SETTLED} FROM (SELECT {_picked(rows)})"
+
+
+def _picked(rows: str) -> str:
+    greatest = ", ".join(f"max({name}) AS {name}" for name in _PLAIN)
+    return f"""account_id, {greatest},
+            arg_max({{e: email, l: email_label, d: email_domain}}, email) FILTER (WHERE email IS NOT NULL) AS mail,
+            arg_max({{p: phone, l: phone_label}}, phone) FILTER (WHERE phone IS NOT NULL) AS call
+        FROM {rows} GROUP BY account_id"""
 
 
 def _exchanges(con: duckdb.DuckDBPyConnection, command: int) -> int:

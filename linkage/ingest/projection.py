@@ -7,7 +7,7 @@ judged     reason and column of a broken row
 kept       hashed and masked: what may reach the disk
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,7 +53,7 @@ class Check:
     sql: str
 
 
-def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules, *, numbered: bool = False) -> str:
+def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = ()) -> str:
     """The SELECT that reads `source`.
 
     Args:
@@ -61,7 +61,7 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         columns: contract column to the SQL that gives its raw text; columns that the file lacks are left out.
         source: what stands behind FROM.
         rules: what is hashed.
-        numbered: `source` has a column `record`, the number of the row's record, which stays.
+        carried: columns of `source` that come out too, as they are.
 
     Returns:
         SQL with the columns of `STORED[table]`, then `tokens`, `sketch` and `words` (of a raw prompt, or NULL; `words`
@@ -70,7 +70,6 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
-    number = ["record"] if numbered else []
     raw = ", ".join(f'{n.text(columns[c.name])} AS "{c.name}"' for c in present)
     clean = ", ".join(f'{_clean(table, c)} AS "{c.name}", "{c.name}" AS "raw {c.name}"' for c in present)
     emptied = " + ".join(
@@ -79,9 +78,11 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     absent = ", ".join(
         f'NULL::VARCHAR AS "{c.name}", NULL::VARCHAR AS "raw {c.name}"' for c in contract if c not in present
     )
-    read = ", ".join(f'{sql} AS "read {name}"' for name, sql in _reads(table).items()) or "NULL AS nothing"
     times = [c.name for c in contract if c.type == "time"]
-    plausible = ", ".join(f"""{n.plausible(f'"read {name}"')} AS "read {name}\"""" for name in times)
+    # A time is read in two steps, so that what is not plausible is told by one comparison of what was parsed.
+    reads = {f"{'parsed' if name in times else 'read'} {name}": sql for name, sql in _reads(table).items()}
+    read = ", ".join(f'{sql} AS "{name}"' for name, sql in reads.items()) or "NULL AS nothing"
+    plausible = "".join(f""", {n.plausible(f'"parsed {name}"')} AS "read {name}\"""" for name in times)
     tests = checks(table)
     broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
     stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
@@ -94,15 +95,15 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         f"WHEN {at} THEN " + ("'***'" if check.column in private else _excerpt(f'"raw {check.column}"', table))
         for at, check in enumerate(tests)
     )
+    along = "".join(f", {name}" for name in carried)
     return f"""
-    SELECT {", ".join([*number, stored])}, {sketch}, {words} AS words, broken,
-    CASE broken {excerpts} END AS excerpt, placeholders
+    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders{along}
     FROM (SELECT *, {broken} AS broken
-    FROM (SELECT * {f"REPLACE ({plausible})" if times else ""}
+    FROM (SELECT *{plausible}
     FROM (SELECT *, {read}
     FROM (SELECT *, {emptied or "0::UTINYINT"} AS placeholders
-    FROM (SELECT {", ".join(part for part in (*number, clean, absent) if part)}
-    FROM (SELECT {", ".join([*number, raw])} FROM {source}))))))
+    FROM (SELECT {", ".join(part for part in (clean, absent) if part)}{along}
+    FROM (SELECT {raw}{along} FROM {source}))))))
     """
 
 

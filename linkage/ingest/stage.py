@@ -97,7 +97,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     with reading_errors(source):
         check_whole(source)
         found = mapped(source) if source.reading else layout(con, source)
-    select = projection(source.table, found.columns, found.source, rules, numbered=found.mapped)
+    select = projection(source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
     values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
     counting = found.counting or f"SELECT count(*){values} FROM {found.source}"
