@@ -8,6 +8,7 @@ import pty
 import re
 import resource
 import shlex
+import shutil
 import signal
 import struct
 import subprocess
@@ -22,7 +23,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from linkage import store
+from linkage import results, store
 from linkage.commands import COMMANDS, run
 from linkage.detect import detect
 from linkage.errors import CaseBusyError, ExitCode
@@ -150,6 +151,27 @@ def test_a_setting_that_makes_no_sense_is_told(
     monkeypatch.setenv("LINKAGE_THREADS", "many")
     code, _, err = linkage("rings", "--case", sample_case)
     assert (code, "no number of threads" in err) == (ExitCode.USAGE, True)
+    monkeypatch.delenv("LINKAGE_THREADS")
+    for given, said in (("lots", "no amount of memory"), ("10MB", "too little"), ("4 gb", "")):
+        code, _, err = linkage("detect", "--nulls", "0", "--memory", given, "--case", sample_case.parent / "none")
+        assert code == (ExitCode.USAGE if said else ExitCode.NOT_FOUND), err
+        assert said in err
+        assert "LINKAGE_MEMORY" not in os.environ
+
+
+def test_a_bound_on_memory_changes_no_byte(
+    linkage: Callable[..., Output], sample_case: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LINKAGE_MEMORY", "1.5 GiB")
+    with store.reading(sample_case) as con:
+        assert con.execute("SELECT current_setting('memory_limit')").fetchall() == [("767.7 MiB",)]
+    case = tmp_path / "case.duckdb"
+    shutil.copy(f"{sample_case}.key", f"{case}.key")
+    assert linkage("ingest", FOLDER, "--memory", "1GB", "--case", case)[0] == 0
+    assert linkage("detect", "--nulls", "0", "--memory", "1GB", "--case", case)[0] == 0
+    assert [(r.ring_id, r.score) for r in results.rings(case, unlisted=True)] == [
+        (r.ring_id, r.score) for r in results.rings(sample_case, unlisted=True)
+    ]
 
 
 def test_a_case_without_a_run_and_rings_that_are_not_there(linkage: Callable[..., Output], tmp_path: Path) -> None:

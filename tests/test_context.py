@@ -29,6 +29,7 @@ from linkage.errors import ExitCode, InputError, NotFoundError, UsageError
 from linkage.evidence import weigh
 from linkage.export import export
 from linkage.identify import identify
+from linkage.networks import NOT_EVIDENCE, canonical_ip, is_private, net_of
 from linkage.report import report
 from tests.cases import Output, make_case, sightings
 
@@ -41,6 +42,26 @@ def file(folder: Path, text: str, name: str = "list.txt") -> Path:
 
 def v4(text: str) -> int:
     return MAPPED | int(ipaddress.IPv4Address(text))
+
+
+# Addresses.
+
+_GROUPS = st.lists(st.sampled_from([0, 0, 0, 1, 0xFC00, 0xFD12, 0xFE80, 0xFFFF, 0x2001]), min_size=8, max_size=8)
+
+
+@given(_GROUPS, st.sampled_from(["{:x}", "{:04X}"]), st.sampled_from(["", "%eth0", ":", "\0", " ", "/64", ".1"]))
+def test_ipv6_is_read_as_the_standard_library_reads_it(groups: list[int], form: str, end: str) -> None:
+    text = ":".join(form.format(group) for group in groups)
+    for spelled in (text + end, str(ipaddress.IPv6Address(text)) + end, f"{text.rpartition(':')[0]}:8.8.4.4"):
+        try:
+            wanted = ipaddress.IPv6Address(spelled.strip().partition("%")[0])
+        except ValueError:
+            assert canonical_ip(spelled) is None
+            continue
+        assert canonical_ip(spelled) == str(wanted.ipv4_mapped or wanted)
+        net = ipaddress.ip_network((wanted, 64), strict=False)
+        assert net_of(str(wanted)) == str(net)
+        assert is_private(str(net)) == any(net.network_address in outer for outer in NOT_EVIDENCE if outer.version == 6)
 
 
 # Reading.

@@ -54,10 +54,12 @@ def memory_option(function: Function) -> Function:
     return click.option(
         "--memory",
         metavar="SIZE",
+        envvar=MEMORY,
+        show_envvar=True,
+        show_default="most of the machine's",
         expose_value=False,
         callback=bound,
-        help="About how much memory it may take, such as 4GB; what does not fit waits on disk beside the case.  "
-        "[env var: LINKAGE_MEMORY; default: (most of the machine's)]",
+        help="About how much memory it may take, such as 4GB; what does not fit waits on disk beside the case.",
     )(function)
 
 

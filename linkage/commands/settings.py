@@ -34,6 +34,7 @@ ENVIRONMENT: Final = {
     "LINKAGE_NEO4J_HOME": "where the local server's files lie; else in the user's data folder",
     "LINKAGE_NEO4J_CACHE": "where its jars lie; else in the user's cache folder",
     "LINKAGE_THREADS": "threads of the database engine; results do not depend on it",
+    "LINKAGE_MEMORY": "about how much memory a command may take, such as 4GB; results do not depend on it",
     "LINKAGE_DEBUG": "set to 1 for a traceback where an error is our fault",
 }
 """The variables that are read, and what each is."""
