@@ -66,30 +66,36 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
     alike = weighed.likeness.group_bits(labels)
     holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
+    own = weighed.own
     shared = (
         weighed.by_account,
-        weighed.account_order,
-        weighed.by_identifier,
-        s.identifier,
-        weighed.habit,
-        weighed.reliability_bits,
-        s.kind,
+        own.kind,
+        own.habit,
         weighed.kind_family,
         weighed.kind_fakeable,
         len(weighed.families),
         labels,
         sizes,
-        holders,
+        holders[weighed.account_order],
         weighed.population,
         PARTNERS,
         alike.sum(axis=1) * weighed.likeness.damp,
     )
-    net, explained, families, credit, counted = _net(*shared, False)
-    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, True)
-    pairwise = pair_net > net
+    logs = np.log2(np.maximum(np.arange(int(own.degree.max(initial=0)) + 1), 1))
+    inside = labels >= 0
+    net, explained, families, credit, counted = _net(
+        *shared, own.reliability - logs[own.degree - 1], logs, inside, False
+    )
+    # Only a value that links two accounts by itself can tie more by pairs.
+    strong = np.zeros(len(labels), np.bool_)
+    strong[s.account[weighed.account_order[own.pair > np.log2(weighed.population / PARTNERS)]]] = True
+    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, own.pair, logs, inside & strong, True)
+    pairwise = strong & (pair_net > net)
     net = np.where(pairwise, pair_net, net)
     families = np.where(pairwise[:, None], pair_families, families)
-    credit = np.where(pairwise[s.account], pair_credit, credit)
+    mine = np.where(np.repeat(pairwise, np.diff(weighed.by_account)), pair_credit, credit)
+    credit = np.empty(len(mine))
+    credit[weighed.account_order] = mine
     return GroupEvidence(net, explained, families, holders, credit, np.where(pairwise, pair_counted, counted), alike)
 
 
@@ -112,19 +118,20 @@ def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped
 
 @kernel
 def _net(  # type: ignore[no-untyped-def]
-    by_account, order, by_identifier, identifier, habit, reliability, kind, family, fakeable, families, labels, sizes,
-    holders, population, partners, alike, pairwise,
+    by_account, kind, habit, family, fakeable, families, labels, sizes, holders, population, partners, alike, base,
+    logs, wanted, pairwise,
 ):  # fmt: skip
+    """By sightings side by side for each account; `base` is the bits of one, or what of them no group changes."""
     n = len(by_account) - 1
     net, explained, counted = np.zeros(n), np.zeros(n), np.zeros(n)
-    bits, credit = np.zeros((n, families)), np.zeros(len(identifier))
+    bits, credit = np.zeros((n, families)), np.zeros(len(kind))
     worth, facts = np.zeros(len(family)), np.zeros(len(family))
     hard_kind, soft_kind = np.full(families, -1), np.full(families, -1)
     for a in range(n):
-        if labels[a] < 0:
+        if not wanted[a]:
             continue
         s = sizes[labels[a]]
-        scale = np.log2(population if pairwise else population / s)
+        scale = np.log2(population / s)
         prior = np.log2(population / (partners + (0.0 if pairwise else s)))
         worth[:] = 0.0
         facts[:] = 0.0
@@ -132,19 +139,15 @@ def _net(  # type: ignore[no-untyped-def]
         soft_kind[:] = -1
         greatest = 0.0
         for at in range(by_account[a], by_account[a + 1]):
-            here = order[at]
-            i = identifier[here]
-            k = kind[i]
-            if holders[here] > 1:
-                d = by_identifier[i + 1] - by_identifier[i]
-                ratio = 1.0 / d if pairwise else (holders[here] - 1) / (d - 1)
-                fact = habit[here] * (reliability[i] + np.log2(ratio) + scale)
+            k = kind[at]
+            if holders[at] > 1:
+                fact = base[at] if pairwise else habit[at] * (base[at] + logs[holders[at] - 1] + scale)
                 if fact > (prior if pairwise else 0.0):
-                    credit[here] = fact
+                    credit[at] = fact
                     facts[k] += fact
                     greatest = max(greatest, fact)
             last = at + 1 == by_account[a + 1]
-            if (last or kind[identifier[order[at + 1]]] != k) and facts[k] > 0.0:
+            if (last or kind[at + 1] != k) and facts[k] > 0.0:
                 # The kind is complete: saturate it, and see if it is the strongest of its family.
                 worth[k] = 2.0 * greatest - greatest * greatest / facts[k]
                 greatest = 0.0
@@ -170,10 +173,9 @@ def _net(  # type: ignore[no-untyped-def]
         explained[a] = hard_all + min(hard_all, soft_all + max(0.0, alike[a])) + min(0.0, alike[a])
         cap = soft / fakeable_bits if fakeable_bits > 0.0 else 0.0
         for at in range(by_account[a], by_account[a + 1]):
-            here = order[at]
-            if credit[here] <= 0.0:
+            if credit[at] <= 0.0:
                 continue
-            k = kind[identifier[here]]
+            k = kind[at]
             f = family[k]
             part = 0.0
             if hard_kind[f] == k:
@@ -181,5 +183,5 @@ def _net(  # type: ignore[no-untyped-def]
             elif soft_kind[f] == k:
                 more = worth[k] - (worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0)
                 part = max(0.0, more) * cap
-            credit[here] *= part / facts[k]
+            credit[at] *= part / facts[k]
     return net, explained, bits, credit, counted

@@ -103,6 +103,36 @@ class Weighed:
         """int64[A + 1]: account a's sightings are account_order[by_account[a]:by_account[a + 1]]."""
         return _pointers(self.sightings.account[self.account_order], self.sightings.accounts)
 
+    @cached_property
+    def own(self) -> "Own":
+        """Each account's sightings side by side."""
+        s, order = self.sightings, self.account_order
+        identifier = s.identifier[order]
+        degree = np.diff(self.by_identifier)[identifier] if len(order) else np.zeros(0, np.int64)
+        habit = self.habit[order]
+        reliability = self.reliability_bits[identifier] if len(order) else np.zeros(0)
+        alone = habit * (reliability + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))
+        return Own(s.kind[identifier] if len(order) else s.kind[:0], degree, habit, reliability, alone)
+
+
+@dataclass(frozen=True)
+class Own:
+    """Sightings in `Weighed.account_order`, for loops over accounts.
+
+    Attributes:
+        kind: int16[S], index into `Sightings.kinds`.
+        degree: int64[S], how many accounts share the identifier.
+        habit: float64[S], as `Weighed.habit`.
+        reliability: float64[S], as `Weighed.reliability_bits`.
+        pair: float64[S], bits that the identifier brings to a pair of accounts.
+    """
+
+    kind: NDArray[np.int16]
+    degree: NDArray[np.int64]
+    habit: NDArray[np.float64]
+    reliability: NDArray[np.float64]
+    pair: NDArray[np.float64]
+
 
 def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) -> Weighed:
     """Weigh every sighting; what likeness is worth is not learnt yet (`pairs.learn_likeness`).

@@ -161,7 +161,7 @@ def checks(table: str) -> list[Check]:
             "account_id", "the row is the header again", "strlen(account_id) = 10 AND lower(account_id) = 'account_id'"
         ),
         # Spreadsheets are told so to take digits for text.
-        Check("account_id", "account_id is a formula", "prefix(account_id, '=\"')"),
+        Check("account_id", "account_id is a formula", "starts_with(account_id, '=\"')"),
         Check("account_id", "the row is a total, no account's", _total("account_id")),
     ]
     for column in TABLES[table]:

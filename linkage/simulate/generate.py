@@ -139,13 +139,13 @@ def _stream(folder: Path, suffix: str, name: str, facts: dict[str, Any]) -> Simu
         finally:
             parts.close()
         files = []
-        for table in (*TABLES, *_TRUTHS):
+        for table in parts.rows:
             path = folder / f"{table}{'.csv' if table in _TRUTHS else suffix}"
             if parts.rows[table]:
                 parts.write(table, path, facts["prompts"])
                 files.append(path)
     _mark(folder, {**about, "structures": world.counts, "rows": parts.rows})
-    rows = {table: parts.rows[table] for table in TABLES if parts.rows[table]}
+    rows = {table: count for table, count in parts.rows.items() if count and table not in _TRUTHS}
     rings = sum(tally["instances"] for tally in world.counts.values() if tally["ring"])
     planted = sum(tally["instances"] for tally in world.counts.values())
     return SimulationReport(folder, (*files, folder / _MARKER), rows, rings, planted - rings)

@@ -50,7 +50,7 @@ def find(spark: SparkSession, paths: Sequence[str]) -> tuple[list[Export], list[
 
     Raises:
         NotFoundError: a path that does not exist.
-        InputError: nothing to read, or a file without a header, or one that lacks a required column.
+        InputError: nothing to read, a file without a header, one that lacks a required column, or aliases.
     """
     files: dict[tuple[str, Format], list[str]] = {}
     passed_over: list[str] = []
@@ -69,6 +69,8 @@ def find(spark: SparkSession, paths: Sequence[str]) -> tuple[list[Export], list[
         )
     exports: list[Export] = []
     for (table, form), found in sorted(files.items()):
+        if table == "aliases":
+            raise _no_joins(found[0])
         if form in ("csv", "tsv"):
             exports += _by_header(spark, table, form, found)
         else:
@@ -80,12 +82,14 @@ def columns(export: Export, names: Sequence[str]) -> dict[str, str]:
     """Contract column to the name that the files give it.
 
     Raises:
-        InputError: a required column is missing, or one stands twice.
+        InputError: a required column is missing, one stands twice, or accounts have aliases.
     """
     contract = {column.name for column in TABLES[export.table]}
     found: dict[str, str] = {}
     for name in names:
         plain = name.strip().lower()
+        if (export.table, plain) == ("accounts", "aliases"):
+            raise _no_joins(export.paths[0])
         if plain in found:
             raise InputError(f"{export.paths[0]} has the column {plain} twice.", "Leave one of them out.")
         if plain in contract:
@@ -98,6 +102,14 @@ def columns(export: Export, names: Sequence[str]) -> dict[str, str]:
             "Rename the column, or name the file after the table that it holds.",
         )
     return found
+
+
+def _no_joins(path: str) -> InputError:
+    """Names that only one source gives would be accounts of their own, and nobody would know."""
+    return InputError(
+        f"{path} has aliases of accounts, and Spark joins none.",
+        "Name accounts alike in all exports, or use linkage ingest and the engine linkage.",
+    )
 
 
 def _below(spark: SparkSession, path: str) -> list[str]:
