@@ -49,8 +49,8 @@ def test_every_option_of_every_command_may_stand_in_the_file() -> None:
     assert ("neo4j", "schema", "apply") in ways
     for way, command in ways.items():
         for name, option in settings._options(command).items():
-            value = {"Choice": None, "IntRange": 12_345, "FloatRange": 0.5}.get(type(option.type).__name__, "spark.k=3")
-            value = {"nulls": "3"}.get(name, value)
+            value = {"Choice": None, "IntRange": 12_345, "FloatRange": 0.5}.get(type(option.type).__name__, "3")
+            value = {"spark-conf": "spark.a=3"}.get(name, value)
             if isinstance(option.type, click.Choice):
                 value = str(option.type.choices[0])
             shown = "true" if option.is_flag else f'["{value}"]' if option.multiple else json.dumps(value)
