@@ -2,11 +2,13 @@
 # make test    everything that must hold: ruff, mypy, pytest
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
+# make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
 # make test-deep  what takes minutes beside it: a hundred worlds of noise, every preset, mangled files
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 DEMO := demo
+SCALES := 0.1 1 4
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-deep lint docs sample bench accuracy sensitivity pictures clean
 
@@ -64,6 +66,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/significance.py
+	$(BIN)/python -m benchmarks.scale --scales $(SCALES)
 	$(BIN)/python -m benchmarks.context --work context-worlds
 
 WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
