@@ -100,6 +100,7 @@ def settings(unknown: Mapping[str, str]) -> Check:
     """
     try:
         store.threads()
+        store.memory()
     except LinkageError as exc:
         return Check("environment", "fail", exc.message, exc.hint)
     for name, near in unknown.items():
