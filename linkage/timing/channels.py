@@ -12,6 +12,7 @@
    all do.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -95,10 +96,18 @@ def coinciding(rows: Rows, windows: tuple[int, ...], least: int, apart: int) -> 
     found: list[Group] = []
     repeated, rare = _repeated(rows, least), _rare(rows)
     channels = len(np.unique(repeated.channel)) + bool(len(rare.actor))
-    for streams in (repeated, rare):
-        pairs = _pairs(streams, max(windows))
-        for window in windows:
-            for group in _groups(streams, pairs, window, least, apart):
+    jobs = [
+        (streams, pairs, window)
+        for streams, pairs in [(streams, _pairs(streams, max(windows))) for streams in (repeated, rare)]
+        for window in windows
+    ]
+
+    def tested(job: tuple[Streams, tuple[Ints, Ints], int]) -> list[Group]:
+        return _groups(*job, least, apart)
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for groups in pool.map(tested, jobs):
+            for group in groups:
                 bits = group.bits - float(np.log2(max(channels, 1))) - float(np.log2(len(windows)))
                 if bits >= LEAST_BITS:
                     found.append(replace(group, bits=bits))
