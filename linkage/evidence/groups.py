@@ -81,16 +81,12 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         PARTNERS,
         alike.sum(axis=1) * weighed.likeness.damp,
     )
-    logs = np.log2(np.maximum(np.arange(int(own.degree.max(initial=0)) + 1), 1))
     inside = labels >= 0
-    net, explained, families, credit, counted = _net(
-        *shared, own.reliability - logs[own.degree - 1], logs, inside, False
-    )
+    net, explained, families, credit, counted = _net(*shared, own.base, own.logs, inside, False)
     # Only a value that links two accounts by itself can tie more by pairs.
-    strong = np.zeros(len(labels), np.bool_)
-    strong[s.account[weighed.account_order[own.pair > np.log2(weighed.population / PARTNERS)]]] = True
-    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, own.pair, logs, inside & strong, True)
-    pairwise = strong & (pair_net > net)
+    linked = inside & own.links
+    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, own.pair, own.logs, linked, True)
+    pairwise = linked & (pair_net > net)
     net = np.where(pairwise, pair_net, net)
     families = np.where(pairwise[:, None], pair_families, families)
     mine = np.where(np.repeat(pairwise, np.diff(weighed.by_account)), pair_credit, credit)

@@ -108,30 +108,34 @@ class Weighed:
         """Each account's sightings side by side."""
         s, order = self.sightings, self.account_order
         identifier = s.identifier[order]
-        degree = np.diff(self.by_identifier)[identifier] if len(order) else np.zeros(0, np.int64)
-        habit = self.habit[order]
-        reliability = self.reliability_bits[identifier] if len(order) else np.zeros(0)
-        alone = habit * (reliability + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))
-        return Own(s.kind[identifier] if len(order) else s.kind[:0], degree, habit, reliability, alone)
+        degree = np.diff(self.by_identifier)
+        logs = np.log2(np.maximum(np.arange(int(degree.max(initial=0)) + 1), 1))
+        habit, of_kind = self.habit[order], self.reliability_bits
+        pair = habit * (of_kind + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))[identifier]
+        links = np.zeros(s.accounts, np.bool_)
+        links[s.account[order[pair > np.log2(self.population / PARTNERS)]]] = True
+        return Own(s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
 
 
 @dataclass(frozen=True)
 class Own:
-    """Sightings in `Weighed.account_order`, for loops over accounts.
+    """Sightings in `Weighed.account_order`, for loops over accounts, and what of them no group changes.
 
     Attributes:
         kind: int16[S], index into `Sightings.kinds`.
-        degree: int64[S], how many accounts share the identifier.
         habit: float64[S], as `Weighed.habit`.
-        reliability: float64[S], as `Weighed.reliability_bits`.
+        base: float64[S], log2(m / (d - 1)) of the identifier, which d accounts share.
         pair: float64[S], bits that the identifier brings to a pair of accounts.
+        links: bool[A], whether an account has an identifier that links two accounts by itself.
+        logs: float64[…], log2 of each number up to the greatest d.
     """
 
     kind: NDArray[np.int16]
-    degree: NDArray[np.int64]
     habit: NDArray[np.float64]
-    reliability: NDArray[np.float64]
+    base: NDArray[np.float64]
     pair: NDArray[np.float64]
+    links: NDArray[np.bool_]
+    logs: NDArray[np.float64]
 
 
 def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) -> Weighed:

@@ -14,6 +14,7 @@ from duckdb.func import FunctionNullHandling
 
 from linkage.errors import InputError
 from linkage.ingest.normalise import is_card_number
+from linkage.ingest.sql import literal
 
 _SHARE: Final = 0.5
 _LEAST: Final = 2
@@ -61,9 +62,8 @@ def counting(columns: Mapping[str, str], source: str) -> str:
         # Few values get past the expression: only they are worth a call of Python.
         text = f"trim({sql})"
         like = f"regexp_full_match({text}, '{_SHAPED}')"
-        quoted = "'" + name.replace("'", "''") + "'"
         parts.append(
-            f"{{'column': {quoted}, 'shaped': count(*) FILTER ({like} AND card_shaped({text})), "
+            f"{{'column': {literal(name)}, 'shaped': count(*) FILTER ({like} AND card_shaped({text})), "
             f"'cards': count(*) FILTER ({like} AND is_card({text}))}}"
         )
     return f"SELECT count(*), [{', '.join(parts)}] FROM {source}"

@@ -13,6 +13,7 @@ import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from linkage.errors import InputError
+from linkage.ingest.sql import literal
 from linkage.model import BUILT_IN_KINDS, TABLES
 from linkage.networks import canonical_ip, is_private, net_of
 from linkage.prompts.sketch import SketchKey, identified_sketches
@@ -91,7 +92,7 @@ def is_card_number(text: str) -> bool:
 
 def hmac(kind: str, sql: str) -> str:
     """HMAC-SHA256 of `kind:value`, its first 128 bits in hexadecimal (RFC 2104, composed from sha256)."""
-    return hmac_of(f"{_text(kind + ':')} || {sql}")
+    return hmac_of(f"{literal(kind + ':')} || {sql}")
 
 
 def hmac_of(sql: str) -> str:
@@ -119,7 +120,7 @@ def no_placeholder(sql: str, kind: str = "") -> str:
 def _without(listed: tuple[str, ...], sql: str) -> str:
     """NULL where the text is in the list, in any case."""
     starts = ", ".join(str(code) for code in sorted({ord(c) for text in listed for c in text[0] + text[0].upper()}))
-    inside = f"lower({sql}) IN ({', '.join(map(_text, listed))})"
+    inside = f"lower({sql}) IN ({', '.join(map(literal, listed))})"
     return f"CASE WHEN ascii({sql}) IN ({starts}) THEN CASE WHEN {inside} THEN NULL ELSE {sql} END ELSE {sql} END"
 
 
@@ -276,10 +277,6 @@ def stored_value(kind: str, typed: str, key: Key, hashed: frozenset[str] = froze
     if not row or row[0] is None:
         raise InputError(f"That is no {BUILT_IN_KINDS[kind].words if kind in BUILT_IN_KINDS else kind}.")
     return str(row[0])
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 assert all(kind in BUILT_IN_KINDS for kind in DERIVED_KINDS)

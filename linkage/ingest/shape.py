@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from linkage.errors import InputError
-from linkage.ingest.sources import MAX_LINE, Source
+from linkage.ingest.sources import MAX_LINE, Format, Source
 
 Document = Literal["", "lines", "array", "object"]
 
@@ -76,22 +76,29 @@ def csv_header(source: Source) -> Header:
         header = first.decode("utf-8-sig").rstrip("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise InputError(f"{source.path} is no UTF-8 text.", "Export it as UTF-8.") from None
+    names, delimiter = header_names(str(source.path), source.format, header, told[1].decode() if told else "")
+    return Header(names, delimiter, 2 if told else 1)
+
+
+def header_names(what: str, form: Format, header: str, delimiter: str = "") -> tuple[tuple[str, ...], str]:
+    """The names in the first line of a CSV or TSV file, and what stands between them: `delimiter` where it is told.
+
+    Raises:
+        InputError: there are none that can be told.
+    """
     if not header.strip() or "\0" in header:
-        raise InputError(f"{source.path} has no header line.", "Export it with column names in the first line.")
+        raise InputError(f"{what} has no header line.", "Export it with column names in the first line.")
     unquoted = re.sub('"[^"]*"', "", header)
     if "\r" in header or '"' in unquoted:
         raise InputError(
-            f"{source.path} has a line break inside its header, or lines that end in a carriage return alone.",
+            f"{what} has a line break inside its header, or lines that end in a carriage return alone.",
             "Export it with one line for the header, and line feeds.",
         )
-    delimiter = "\t" if source.format == "tsv" else max(_DELIMITERS, key=unquoted.count)
-    if told:
-        delimiter = told[1].decode()
+    delimiter = delimiter or ("\t" if form == "tsv" else max(_DELIMITERS, key=unquoted.count))
     try:
-        names = next(csv.reader(io.StringIO(header), delimiter=delimiter))
+        return tuple(next(csv.reader(io.StringIO(header), delimiter=delimiter))), delimiter
     except csv.Error:
-        raise InputError(f"{source.path} has no header line.", "Is it what its name says?") from None
-    return Header(tuple(names), delimiter, 2 if told else 1)
+        raise InputError(f"{what} has no header line.", "Is it what its name says?") from None
 
 
 def look(source: Source) -> Shape:

@@ -4,8 +4,6 @@ A file's table comes from its name, as for `linkage ingest`; where the name says
 itself writes (`exchanges/part-00000-….parquet`), from the nearest folder that is named after a table.
 """
 
-import csv
-import io
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,10 +14,10 @@ from pyspark.sql import SparkSession
 
 from linkage.errors import InputError, NotFoundError
 from linkage.ingest.find import format_of, table_of
+from linkage.ingest.shape import header_names
 from linkage.ingest.sources import Format
 from linkage.model import TABLES
 
-_DELIMITERS: Final = ",;|\t"
 _READ: Final = ("csv", "tsv", "jsonl", "parquet")
 
 _AT_ONCE: Final = 32
@@ -135,20 +133,11 @@ def _below(spark: SparkSession, path: str) -> list[str]:
 
 def _by_header(spark: SparkSession, table: str, form: Format, paths: list[str]) -> list[Export]:
     """Spark maps columns by their place: files of one header go together."""
-    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    alike: dict[tuple[tuple[str, ...], str], list[str]] = {}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         for path, header in zip(paths, pool.map(lambda path: _first_line(spark, path), paths), strict=True):
-            alike.setdefault(_split(path, form, header), []).append(path)
-    return [Export(table, form, delimiter, names, tuple(found)) for (delimiter, names), found in alike.items()]
-
-
-def _split(path: str, form: Format, header: str) -> tuple[str, tuple[str, ...]]:
-    if not header.strip() or "\0" in header:
-        raise InputError(f"{path} has no header line.", "Export it with column names in the first line.")
-    if header.count('"') % 2:
-        raise InputError(f"{path} has a line break inside its header.", "Export it with one line for the header.")
-    delimiter = "\t" if form == "tsv" else max(_DELIMITERS, key=header.count)
-    return delimiter, tuple(next(csv.reader(io.StringIO(header), delimiter=delimiter)))
+            alike.setdefault(header_names(path, form, header), []).append(path)
+    return [Export(table, form, delimiter, names, tuple(found)) for (names, delimiter), found in alike.items()]
 
 
 def _first_line(spark: SparkSession, path: str) -> str:

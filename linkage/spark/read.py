@@ -19,6 +19,7 @@ from linkage.ingest.merge import picked_accounts
 from linkage.ingest.normalise import Rules
 from linkage.ingest.projection import STORED, checks, projection
 from linkage.ingest.sources import MAX_LINE
+from linkage.ingest.sql import identifier
 from linkage.model import TABLES
 from linkage.spark import dialect
 from linkage.spark.exports import Export, columns
@@ -56,7 +57,7 @@ class Contract:
             raw, names = _raw(spark, export)
             raw.where("torn IS NULL").createOrReplaceTempView(f"raw_{at}")
             found = columns(export, list(names)) if export.format != "jsonl" else {n: n for n in names}
-            quoted = {name: '"' + names[spelled].replace('"', '""') + '"' for name, spelled in found.items()}
+            quoted = {name: identifier(names[spelled]) for name, spelled in found.items()}
             sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "source", "line"))
             rows = spark.sql(dialect.query(sql))
             staged[export.table].append(rows)
