@@ -191,8 +191,13 @@ FIXED: dict[str, Room] = {
     "linkage.timing.channels": Room(
         _TIMES_READ,
         {
-            "AGAIN": ("units", TIMED),
             "RARE": ("units", "derived: twice `AGAIN`"),
+        },
+    ),
+    "linkage.timing.pairs": Room(
+        _TIMES_READ,
+        {
+            "AGAIN": ("units", TIMED),
             "MARGIN_BITS": ("bits", TIMED),
             "PAIRS": ("coincidences", COST),
             "THIN": ("seconds", COST),
