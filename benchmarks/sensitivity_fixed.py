@@ -44,10 +44,13 @@ FIXED: dict[str, Room] = {
         "It acts while sightings are read.",
         {"HEAVY_USES": ("prompts", JUDGED)},
     ),
+    "linkage.gather": Room(
+        "It acts while sightings are read.",
+        {"RHYTHM_BUCKETS": ("parts", JUDGED)},
+    ),
     "linkage.identify": Room(
         "They act while sightings are read, or are no amount.",
         {
-            "RHYTHM_BUCKETS": ("parts", JUDGED),
             "NEVER": ("", "none: a sign"),
             "ALONE": ("sightings", COST),
             "LIVED": ("exchanges", JUDGED),

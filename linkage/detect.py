@@ -163,7 +163,7 @@ def detect(
         hub_degree=hub_degree,
         partition=_partition(engine, algorithm, seed),
     )
-    with store.scratch(case) as con:
+    with store.scratch(case, in_memory=True) as con:
         with clock.step("sightings"):
             sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:

@@ -162,10 +162,15 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def scratch(path: Path, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database in a private folder beside the case at `path`; both vanish at the end.
 
     Long work happens here, so that the case is held only while it is read (`attached`) and for the final commit.
+
+    Args:
+        path: the case.
+        in_memory: keep tables in memory, and put into the folder only what finds no room there: for tables that are
+            read soon, since to compress them for the disk takes longer than to make them.
     """
     _sweep(path)
     try:
@@ -173,11 +178,16 @@ def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     except OSError as exc:
         raise translate(exc, f"making a scratch folder beside {path}") from None
     with folder as name:
-        con = connect(Path(name) / "scratch.duckdb")
+        # Whoever holds this database lives (`_sweep`).
+        con = held = connect(Path(name) / "scratch.duckdb")
         try:
+            if in_memory:
+                con = connect(":memory:")
+                con.execute("SET temp_directory = ?", [name])
             yield con
         finally:
             con.close()
+            held.close()
 
 
 def _sweep(path: Path) -> None:
