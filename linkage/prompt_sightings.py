@@ -122,10 +122,10 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
     """Leave the works of all accounts in the scratch database `con`.
 
     Tables left: `work_of` (account, prompt, n, first, last, tokens, common, value, exact, opening, ending), where
-    `value` is what stands for the prompt: its template, or itself where nobody sent another prompt of that template;
-    `exact` is the prompt itself where it has a template and others sent it too; `common` says that the account shares the template
-    with others by all that it sends. `followed` (account, prompt, template) has the latter, `others` (template,
-    accounts) how many other accounts send such a template, but less.
+    `value` is what stands for the prompt: its template, or itself where nobody sent another prompt of that
+    template; `exact` is the prompt itself where it has a template and others sent it too; `common` says that the
+    account shares the template with others by all that it sends. `followed` (account, prompt, template) has the
+    latter, `others` (template, accounts) how many other accounts send such a template, but less.
     Reads `ids`; the case is attached as `kase`.
     """
     con.execute(SENT)
