@@ -23,9 +23,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.communities import Graph, communities, ladder
+from linkage.communities.graph import numbered
 from linkage.consensus import consensus
 from linkage.errors import UsageError
-from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
+from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, group_ties, pair_edges, pair_prior
+from linkage.evidence.groups import by_group
 from linkage.kernel import kernel
 
 RUNGS: Final = 7
@@ -121,22 +123,26 @@ def find(
 def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
     """Step 4: climb the ladder, a piece at a time."""
     labels = levels[0]
+    explained = np.full(len(labels), np.nan)  # by each account's piece; NaN where that is not known
     for level in levels[1:]:
-        pieces = int(labels.max()) + 1
-        first = np.unique(labels, return_index=True)[1]
+        start, members = by_group(labels)
+        first, pieces = members[start[:-1]], len(start) - 1
         # A union of one piece is that piece: nothing is to be decided, and nothing to be weighed.
         several = (np.bincount(level[first]) > 1)[level]
-        alone = group_evidence(weighed, np.where(several, labels, -1))
-        union = group_evidence(weighed, np.where(several, level, -1))
-        gain = np.bincount(labels, union.explained - alone.explained, minlength=pieces)
-        tied = np.bincount(labels, union.net, minlength=pieces)
+        unknown = several & np.isnan(explained)
+        explained[unknown] = group_ties(weighed, np.where(unknown, labels, -1))[1][unknown]
+        net, union = group_ties(weighed, np.where(several, level, -1))
+        gain = np.bincount(labels, np.where(several, union - explained, 0.0), minlength=pieces)
+        tied = np.bincount(labels, net, minlength=pieces)
         # A group must be worth its own existence: where several of them meet, each may give that up.
-        grouped = np.bincount(labels) > 1
-        meet = np.bincount(level[first], grouped)[level] > 1
-        spared = np.where(grouped[labels] & meet, GROUP_BITS, 0.0)
-        joins = several & (gain[labels] + spared > 1e-9) & (tied[labels] > 0)
+        grouped = np.diff(start) > 1
+        meet = np.bincount(level[first], grouped)[level[first]] > 1
+        joins = several[first] & (gain + np.where(grouped & meet, GROUP_BITS, 0.0) > 1e-9) & (tied > 0)
+        joining = np.bincount(level[first], joins)[level]
+        whole = joining == np.bincount(level[first])[level]
+        explained = np.where(whole & several, union, np.where(joins[labels] & (joining > 1), np.nan, explained))
         # Labels of unions follow those of the pieces that stay as they are.
-        labels = _numbered(np.where(joins, level + pieces, labels))
+        labels = numbered(np.where(joins[labels], level + pieces, labels))
     return labels
 
 
@@ -160,7 +166,7 @@ def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
 
 
 class _Net:
-    """`group_evidence(...).net` of one partition after another: only groups that changed are weighed again."""
+    """`group_ties(...)` of one partition after another: only groups that changed are weighed again."""
 
     def __init__(self, weighed: Weighed) -> None:
         self._weighed = weighed
@@ -170,7 +176,7 @@ class _Net:
     def of(self, labels: Labels) -> NDArray[np.float64]:
         """float64[A], bits beyond the prior; 0 for accounts in no group."""
         changed = ~_same_groups(self._labels, labels) & (labels >= 0)
-        again = group_evidence(self._weighed, np.where(changed, labels, -1)).net
+        again = group_ties(self._weighed, np.where(changed, labels, -1))[0]
         self._bits = np.where(labels < 0, 0.0, np.where(changed, again, self._bits))
         self._labels = labels
         return self._bits
@@ -196,16 +202,7 @@ def at_least(labels: Labels, accounts: int) -> Labels:
         return labels
     sizes = np.bincount(labels[labels >= 0])
     kept = np.where((labels >= 0) & (sizes[labels] >= accounts), labels, -1)
-    return _numbered(kept)
-
-
-def _numbered(labels: Labels) -> Labels:
-    out = np.full(len(labels), -1, np.int64)
-    inside = np.flatnonzero(labels >= 0)
-    if len(inside):
-        _, first, inverse = np.unique(labels[inside], return_index=True, return_inverse=True)
-        out[inside] = np.argsort(np.argsort(first))[inverse]
-    return out
+    return numbered(kept)
 
 
 def _nearest_group(weighed: Weighed, labels: Labels) -> Labels:

@@ -118,11 +118,16 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
 
 @kernel
 def numbered(labels):  # type: ignore[no-untyped-def]
-    """Number communities from 0 by their smallest member; labels must be from 0 to n - 1."""
-    name = np.full(len(labels), -1, np.int64)
-    out = np.empty(len(labels), np.int64)
+    """Number communities from 0 by their smallest member; -1, which is no community, stays."""
+    most = -1
+    for x in range(len(labels)):
+        most = max(most, labels[x])
+    name = np.full(most + 1, -1, np.int64)
+    out = np.full(len(labels), -1, np.int64)
     k = 0
     for x in range(len(labels)):
+        if labels[x] < 0:
+            continue
         if name[labels[x]] < 0:
             name[labels[x]] = k
             k += 1

@@ -114,7 +114,7 @@ class Weighed:
         pair = habit * (of_kind + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))[identifier]
         links = np.zeros(s.accounts, np.bool_)
         links[s.account[order[pair > np.log2(self.population / PARTNERS)]]] = True
-        return Own(s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
+        return Own(identifier, s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,7 @@ class Own:
     """Sightings in `Weighed.account_order`, for loops over accounts, and what of them no group changes.
 
     Attributes:
+        identifier: int32[S].
         kind: int16[S], index into `Sightings.kinds`.
         habit: float64[S], as `Weighed.habit`.
         base: float64[S], log2(m / (d - 1)) of the identifier, which d accounts share.
@@ -130,6 +131,7 @@ class Own:
         logs: float64[…], log2 of each number up to the greatest d.
     """
 
+    identifier: NDArray[np.int32]
     kind: NDArray[np.int16]
     habit: NDArray[np.float64]
     base: NDArray[np.float64]
