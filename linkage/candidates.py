@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from linkage.communities import Graph, communities, ladder
 from linkage.communities.graph import numbered
+from linkage.communities.heavy import Heavy
 from linkage.consensus import consensus
 from linkage.errors import UsageError
 from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, group_ties, pair_edges, pair_prior
@@ -105,8 +106,10 @@ def find(
     elif algorithm == "leiden":
         gammas = [(gamma + resolution) / STEP**rung for rung in range(RUNGS)]
 
+        heavy = Heavy.of(graph, gammas[0])
+
         def run(number: int) -> tuple[Labels, Labels]:
-            levels = ladder(graph, gammas, seed=seed + number * RUNGS)
+            levels = ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
             climbed, net = _climb(weighed, levels)
             return levels[0], _settle(weighed, at_least(climbed, 2), min_accounts, net)
 
