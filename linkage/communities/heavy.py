@@ -43,23 +43,19 @@ class Heavy:
         return cls(*_heavy(graph.start, graph.other, graph.weight, graph.size, gamma, EDGE))
 
 
-def merged_where_it_matters(graph: Graph, heavy: Heavy, parts: Labels, community: Labels, gamma: float) -> Graph:
-    """`graph.merged(parts)` without the edges that can never decide a move at this gamma.
+def contested(graph: Graph, heavy: Heavy, community: Labels) -> Graph:
+    """The graph without the edges of nodes that stay where they are, whatever the others do.
 
-    A part that is a community of its own and has no heavy edge to another part stays alone, whatever the others do: two
-    parts that are tied lightly stay so however they are merged. It keeps its number, and loses its edges.
+    Such a node is a community of its own and has no heavy edge: nobody gains by joining it, and what is tied lightly
+    stays so however nodes are merged. It keeps its number.
 
     Args:
-        graph, heavy: the graph, and its heavy edges at `gamma`.
-        parts: int64[n], the node that each node becomes a part of.
-        community: int64[parts], the community of each part.
-        gamma: as `heavy` was made for.
+        graph, heavy: the graph, and its heavy edges.
+        community: int64[n], from 0 to n - 1.
     """
-    return Graph(
-        *_merge_active(
-            graph.start, graph.other, graph.weight, graph.size, heavy.start, heavy.other, parts, community, gamma, EDGE
-        )
-    )
+    moving = (np.diff(heavy.start) > 0) | (np.bincount(community)[community] > 1)
+    start, other, weight = _among(graph.start, graph.other, graph.weight, moving)
+    return Graph(start, other, weight, graph.size)
 
 
 @kernel
@@ -88,83 +84,16 @@ def _heavy(start, other, weight, size, gamma, edge):  # type: ignore[no-untyped-
 
 
 @kernel
-def _active(
-    start, other, weight, size, heavy_start, heavy_other, parts, community, gamma, edge, members_start, members
-):  # type: ignore[no-untyped-def]
-    """Whether each part has a heavy edge to another one, or company in its community."""
-    k = len(members_start) - 1
-    whole = np.zeros(k, np.float64)
-    for x in range(len(size)):
-        whole[parts[x]] += size[x]
-    company = np.zeros(k, np.int64)
-    for p in range(k):
-        company[community[p]] += 1
-    active = np.empty(k, np.bool_)
-    for p in range(k):
-        active[p] = company[community[p]] > 1
-    asked, tie, touched = np.full(k, -1), np.zeros(k), np.empty(k + 1, np.int32)
-    for p in range(k):
-        n_touched = 0
-        for m in range(members_start[p], members_start[p + 1]):
-            for e in range(heavy_start[members[m]], heavy_start[members[m] + 1]):
-                q = parts[heavy_other[e]]
-                if q > p and asked[q] != p and not (active[p] and active[q]):
-                    asked[q] = p
-                    touched[n_touched] = q
-                    n_touched += 1
-        if n_touched == 0:
-            continue
-        for m in range(members_start[p], members_start[p + 1]):
-            for e in range(start[members[m]], start[members[m] + 1]):
-                q = parts[other[e]]
-                if asked[q] == p:
-                    tie[q] += weight[e]
-        for t in range(n_touched):
-            q = touched[t]
-            if tie[q] > gamma * whole[p] * whole[q] - edge:
-                active[p] = active[q] = True
-            tie[q] = 0.0
-    return active, whole
-
-
-@kernel
-def _merge_active(start, other, weight, size, heavy_start, heavy_other, parts, community, gamma, edge):  # type: ignore[no-untyped-def]
-    n, k = len(size), len(community)
-    members_start = np.zeros(k + 1, np.int64)
-    for x in range(n):
-        members_start[parts[x] + 1] += 1
-    for p in range(k):
-        members_start[p + 1] += members_start[p]
-    place, members = members_start[:-1].copy(), np.empty(n, np.int32)
-    for x in range(n):
-        members[place[parts[x]]] = x
-        place[parts[x]] += 1
-    active, whole = _active(
-        start, other, weight, size, heavy_start, heavy_other, parts, community, gamma, edge, members_start, members
-    )
+def _among(start, other, weight, kept):  # type: ignore[no-untyped-def]
     room = 0
-    for x in range(n):
-        if active[parts[x]]:
-            room += start[x + 1] - start[x]
-    total, touched = np.zeros(k), np.empty(k + 1, np.int32)
-    merged_start = np.zeros(k + 1, np.int64)
-    merged_other, merged_weight = np.empty(room, np.int32), np.empty(room, np.float64)
-    filled = 0
-    for p in range(k):
-        n_touched = 0
-        for m in range(members_start[p], members_start[p + 1]):
-            if not active[p]:
-                break
-            for e in range(start[members[m]], start[members[m] + 1]):
-                q = parts[other[e]]
-                if q == p or not active[q]:
-                    continue
-                touched[n_touched] = q
-                n_touched += total[q] == 0.0
-                total[q] += weight[e]
-        for t in range(n_touched):
-            merged_other[filled], merged_weight[filled] = touched[t], total[touched[t]]
-            total[touched[t]] = 0.0
-            filled += 1
-        merged_start[p + 1] = filled
-    return merged_start, merged_other[:filled].copy(), merged_weight[:filled].copy(), whole
+    for x in range(len(kept)):
+        room += start[x + 1] - start[x] if kept[x] else 0
+    among, filled = np.zeros(len(start), np.int64), 0
+    to, by = np.empty(room + 1, np.int32), np.empty(room + 1, np.float64)
+    for x in range(len(kept)):
+        if kept[x]:
+            for e in range(start[x], start[x + 1]):
+                to[filled], by[filled] = other[e], weight[e]
+                filled += kept[other[e]]
+        among[x + 1] = filled
+    return among, to[:filled].copy(), by[:filled].copy()

@@ -34,7 +34,7 @@ import numpy as np
 
 from linkage.communities.components import connected_parts
 from linkage.communities.graph import Graph, Labels, numbered
-from linkage.communities.heavy import Heavy, merged_where_it_matters
+from linkage.communities.heavy import Heavy, contested
 from linkage.errors import UsageError
 from linkage.kernel import kernel
 
@@ -120,8 +120,9 @@ def _one_pass(graph: Graph, heavy: Heavy, gamma: float, labels: Labels, rng: np.
             parts = community
         upper = np.empty(int(parts.max()) + 1, np.int64)
         upper[parts] = community
-        graph = merged_where_it_matters(graph, heavy, parts, upper, gamma)
-        heavy, community, node = Heavy.of(graph, gamma), upper, parts[node]
+        graph, community, node = graph.merged(parts), upper, parts[node]
+        heavy = Heavy.of(graph, gamma)
+        graph = contested(graph, heavy, community)
     result: Labels = numbered(community[node])
     return result
 
