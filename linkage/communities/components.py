@@ -20,7 +20,7 @@ def components(graph: Graph) -> Labels:
 
 
 def connected_parts(graph: Graph, heavy: Heavy, labels: Labels) -> Labels:
-    """Split every community into its connected parts. Heavy edges hold most of them together, and are looked at first."""
+    """Split every community into its connected parts. Heavy edges hold most together, and are looked at first."""
     parent = np.arange(graph.nodes)
     # A community of m nodes is connected after m - 1 unions.
     missing = np.bincount(labels) - 1

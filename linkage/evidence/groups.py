@@ -186,7 +186,7 @@ def _towards(  # type: ignore[no-untyped-def]
             net[x], explained[x], counted[x] = _tie(place[:filled], fact, kind, family, fakeable, alike[x], state, best)
             net[x] -= prior
             if detailed:
-                _share(place[:filled], fact, kind, family, fakeable, alike[x], state, best, of_family[x], order, credit)
+                _share(place[:filled], fact, kind, family, alike[x], state, best, of_family[x], order, credit)
             # Only a value that links two accounts by itself can tie more by pairs.
             if not links[a]:
                 continue
@@ -201,9 +201,7 @@ def _towards(  # type: ignore[no-untyped-def]
                 if detailed:
                     for at in shared[:n_shared]:
                         credit[order[at]] = 0.0
-                    _share(
-                        place[:now], fact, kind, family, fakeable, alike[x], state, best, of_family[x], order, credit
-                    )
+                    _share(place[:now], fact, kind, family, alike[x], state, best, of_family[x], order, credit)
         for x in range(start[g], start[g + 1]):
             for at in range(by_account[members[x]], by_account[members[x] + 1]):
                 count[identifier[at]] = 0
@@ -250,7 +248,7 @@ def _tie(place, fact, kind, family, fakeable, alike, state, best):  # type: igno
 
 
 @kernel
-def _share(place, fact, kind, family, fakeable, alike, state, best, of_family, order, credit):  # type: ignore[no-untyped-def]
+def _share(place, fact, kind, family, alike, state, best, of_family, order, credit):  # type: ignore[no-untyped-def]
     """The part of the account's bits that each sighting brings, and each family's bits, from what `_tie` has left."""
     total, worth = state[0], state[1]
     hard = soft = 0.0

@@ -103,11 +103,7 @@ class Likeness:
             start = np.searchsorted(self.node[order], np.arange(int(self.node.max(initial=-1)) + 2))
             between: Floats = _between(start, order, self._cells, self.kernel, u, v, EACH)
             return between * self.damp
-        bits = np.zeros(len(u))
-        logs = np.log2(self.ratio)
-        for at in range(self.rank.shape[1]):
-            apart = np.abs(self.rank[u, at] - self.rank[v, at])
-            bits += np.where(np.isnan(apart), 0.0, logs[at, _step(np.nan_to_num(apart))])
+        bits: Floats = _bits(_steps(self.rank, u, v, np.array(EDGES)), np.log2(self.ratio))
         return bits * self.damp
 
     def group_bits(self, start: NDArray[np.int64], members: NDArray[np.int64]) -> Floats:
@@ -186,25 +182,21 @@ def learn(rank: Floats, u: NDArray[np.int32], v: NDArray[np.int32]) -> Likeness:
     if not behaviours:
         return Likeness(rank, ratio, 1.0)
     stride = max(1, len(u) // SAMPLE)
-    u, v = u[::stride], v[::stride]
+    u, v = np.ascontiguousarray(u[::stride]), np.ascontiguousarray(v[::stride])
     degree = np.bincount(np.concatenate((u, v)), minlength=len(rank))
     # An account of many pairs counts no more than others do: else the largest group alone would be learnt from.
     weight = 1.0 / np.maximum(np.maximum(degree[u], degree[v]), 1)
-    apart = np.abs(rank[u] - rank[v])
-    known, step = ~np.isnan(apart), _step(np.nan_to_num(apart))
-    damp = _damp(rank, ratio)
+    step, strangers = _steps(rank, u, v, np.array(EDGES)), _strangers(rank)
+    damp = _damp(strangers, ratio)
     share, bits = 0.3, np.zeros(len(u))
     for _ in range(STEPS):
-        logs = np.log2(ratio)
-        bits = sum((np.where(known[:, at], logs[at, step[:, at]], 0.0) for at in range(behaviours)), np.zeros(len(u)))
+        bits = _bits(step, np.log2(ratio))
         odds = np.exp2(np.clip(bits * damp, -60, 60)) * share / (1 - share)
         one_hand = weight * odds / (1 + odds)
-        for at in range(behaviours):
-            mine = known[:, at]
-            seen = np.bincount(step[mine, at], one_hand[mine], minlength=len(chance))
+        for at, seen in enumerate(_seen(step, one_hand, len(chance))):
             m = (seen + PRIOR_PAIRS * np.array(STATED)) / (seen.sum() + PRIOR_PAIRS)
             ratio[at] = _falling(m / chance, chance)
-        damp = _damp(rank, ratio)
+        damp = _damp(strangers, ratio)
         share = float(np.clip(one_hand.sum() / max(weight.sum(), 1e-9), 0.02, 0.6)) if len(u) else share
     # By how many bits the mixture explains the pairs better than chance does.
     gain = float((weight * np.log2(1 - share + share * np.exp2(np.clip(bits * damp, -60, 60)))).sum())
@@ -235,24 +227,61 @@ def _falling(ratio: Floats, weight: Floats) -> Floats:
     return np.concatenate([np.full(int(block[2]), block[0]) for block in blocks])
 
 
-def _damp(rank: Floats, ratio: Floats) -> float:
-    """What correlation of the behaviours leaves of the sum of their bits, from pairs of accounts at random."""
+def _strangers(rank: Floats) -> NDArray[np.int8]:
+    """How far pairs of accounts at random differ, as `_steps`; none where there are too few accounts to tell."""
     n = len(rank)
     half = min(n // 2, 20_000)
-    if half < 100:
+    a = (np.arange(half if half >= 100 else 0) * (n // max(half, 1))).astype(np.int32)
+    b = ((a + n // 2 + 1) % max(n, 1)).astype(np.int32)
+    found: NDArray[np.int8] = _steps(rank, a, b, np.array(EDGES))
+    return found
+
+
+def _damp(strangers: NDArray[np.int8], ratio: Floats) -> float:
+    """What correlation of the behaviours leaves of the sum of their bits, from pairs of accounts at random."""
+    if not len(strangers):
         return 0.7
-    a = np.arange(half) * (n // half)
-    b = (a + n // 2 + 1) % n
-    apart = np.abs(rank[a] - rank[b])
-    logs = np.log2(ratio)
-    bits = np.stack(
-        [
-            np.where(np.isnan(apart[:, at]), 0.0, logs[at, _step(np.nan_to_num(apart[:, at]))])
-            for at in range(len(ratio))
-        ]
-    )
+    # The last column is for differences that are not known.
+    logs = np.concatenate((np.log2(ratio), np.zeros((len(ratio), 1))), axis=1)
+    bits = np.stack([logs[at][strangers[:, at]] for at in range(len(ratio))])
     alone, together = float(bits.var(axis=1).sum()), float(bits.sum(axis=0).var())
     return 1.0 if together <= alone or together <= 0 else float(np.sqrt(alone / together))
+
+
+@kernel
+def _steps(rank, u, v, edges):  # type: ignore[no-untyped-def]
+    """int8[pairs, B], the step of `EDGES` in which the ranks of two accounts differ; -1 where one is not known."""
+    step = np.full((len(u), rank.shape[1]), -1, np.int8)
+    for e in range(len(u)):
+        for at in range(rank.shape[1]):
+            apart = abs(rank[u[e], at] - rank[v[e], at])
+            if apart >= 0.0:
+                k = 0
+                for edge in edges[1:-1]:
+                    k += apart >= edge
+                step[e, at] = k
+    return step
+
+
+@kernel
+def _bits(step, logs):  # type: ignore[no-untyped-def]
+    bits = np.zeros(len(step))
+    for e in range(len(step)):
+        for at in range(step.shape[1]):
+            if step[e, at] >= 0:
+                bits[e] += logs[at, step[e, at]]
+    return bits
+
+
+@kernel
+def _seen(step, weight, steps):  # type: ignore[no-untyped-def]
+    """float64[B, steps], the weight of the pairs in each step of each behaviour."""
+    seen = np.zeros((step.shape[1], steps))
+    for e in range(len(step)):
+        for at in range(step.shape[1]):
+            if step[e, at] >= 0:
+                seen[at, step[e, at]] += weight[e]
+    return seen
 
 
 @kernel
