@@ -188,6 +188,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     # How rings are found knows nothing of Neo4j, nor does anybody but those who publish, ask and open.
     graph = {module for module in importers(found, "linkage.graph") if not module.startswith("linkage.graph")}
     assert all(module.startswith("linkage.commands") or module == "linkage.api" for module in graph)
+    assert importers(found, "pg8000") == {"linkage.ingest.postgres"}
     assert importers(found, "matplotlib") == {"linkage.impact_plot"}
     assert importers(found, "jgo") == {"linkage.server.jars"}
     assert importers(found, "stix2") == {"linkage.stix"}
