@@ -215,6 +215,50 @@ def test_kernels_compile_where_nothing_can_be_kept() -> None:
     assert (done.returncode, done.stdout.strip()) == (0, "[0, 0, 0]"), done.stderr
 
 
+POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+POSIX_NAMES = {
+    "os": "chown chroot fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid getpgrp getsid "
+    "getuid initgroups killpg lchown lockf mkfifo mknod nice openpty posix_fallocate posix_spawn pread pwrite "
+    "sched_getaffinity set_blocking setgid setpgid setsid setuid statvfs sync sysconf ttyname uname wait wait3 wait4 "
+    "O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK WNOHANG",
+    "signal": "SIGALRM SIGCHLD SIGHUP SIGKILL SIGQUIT SIGSTOP SIGUSR1 SIGUSR2 alarm pause pthread_kill pthread_sigmask "
+    "setitimer sigwait",
+    "socket": "AF_UNIX",
+    "time": "tzset",
+}
+
+
+def posix_only(source: str) -> set[str]:
+    """What a module imports or names that Windows lacks."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & POSIX_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module or ""} & POSIX_MODULES | {
+                name for name in names if _lacks(*name.rpartition(".")[::2])
+            }
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and _lacks(node.value.id, node.attr):
+            found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.keyword) and node.arg in ("preexec_fn", "process_group", "extra_groups"):
+            found.add(node.arg)
+    return found
+
+
+def _lacks(module: str, name: str) -> bool:
+    return name in POSIX_NAMES.get(module, "").split()
+
+
+def test_what_only_posix_has_stands_in_one_module() -> None:
+    assert posix_only("import fcntl\nfrom os import getuid\nos.fork()\nsignal.SIGTERM") == {
+        "fcntl", "os.getuid", "os.fork"
+    }  # fmt: skip
+    paths = [*PACKAGE.rglob("*.py"), ROOT / "cli.py", ROOT / "hatch_build.py"]
+    found = {path.relative_to(ROOT).as_posix(): posix_only(path.read_text()) for path in paths}
+    assert {path for path, names in found.items() if names} == {"linkage/posix.py"}, found
+
+
 def test_modules_are_short() -> None:
     for path in PACKAGE.rglob("*.py"):
         assert len(path.read_text().splitlines()) <= 420, path

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from linkage import posix
 from linkage.errors import InputError, LinkageError, MachineError, NotFoundError, UsageError
 from linkage.ingest.address import Address
 from linkage.text import safe
@@ -120,10 +121,7 @@ def _driver() -> ModuleType:
 def _socket(address: Address) -> socket.socket:
     """A socket to the server, in TLS where that is wanted or offered."""
     if address.local:
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        sock.settimeout(address.timeout)
-        sock.connect(f"{address.host}/.s.PGSQL.{address.port}")
-        return sock
+        return posix.connect_local(f"{address.host}/.s.PGSQL.{address.port}", address.timeout)
     sock = socket.create_connection((address.host, address.port), address.timeout)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     if address.sslmode == "disable":
