@@ -182,6 +182,30 @@ def _litellm() -> Iterator[dict[str, Any]]:
         }
 
 
+def _litellm_users() -> Iterator[dict[str, Any]]:
+    first: dict[int, Event] = {}
+    for event in events():
+        first.setdefault(event.account, event)
+    for account, event in sorted(first.items()):
+        joined = event.at - timedelta(days=2 if account in RING else 40 + account)
+        yield {
+            "user_id": f"user_{account}",
+            "user_alias": f"u{account}",
+            "organization_id": f"org_{account}",
+            "teams": "{}",
+            "user_role": "internal_user",
+            "user_email": f"u{account}@{'ring-mail.example' if account in RING else 'mail.example'}",
+            "models": "{}",
+            "metadata": "{}",
+            "allowed_cache_controls": "{}",
+            "policies": "{}",
+            "model_spend": "{}",
+            "model_max_budget": "{}",
+            "created_at": joined.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            "updated_at": event.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        }
+
+
 _LITELLM: Final = (
     "request_id, call_type, api_key, spend, total_tokens, prompt_tokens, completion_tokens, startTime, endTime, "
     "request_duration_ms, completionStartTime, model, model_id, model_group, custom_llm_provider, api_base, user, "
@@ -479,6 +503,12 @@ SAMPLES: Final[dict[str, Callable[[], str]]] = {
     "langfuse.json": lambda: json.dumps(list(_langfuse())),
     "litellm.csv": lambda: _csv(_LITELLM, _flat(_litellm())),
     "litellm.json": lambda: json.dumps(list(_litellm())),
+    "litellm_users.csv": lambda: _csv(
+        "user_id, user_alias, team_id, sso_user_id, organization_id, object_permission_id, password, teams, user_role, "
+        "max_budget, user_email, models, metadata, max_parallel_requests, tpm_limit, rpm_limit, budget_duration, "
+        "budget_reset_at, allowed_cache_controls, policies, model_spend, model_max_budget, created_at, updated_at",
+        _litellm_users(),
+    ),
     "nginx.log": _nginx,
     "okta.json": lambda: "[\n" + ",\n".join(map(json.dumps, _okta())) + "\n]\n",
     "openrouter.jsonl": lambda: _lines(_openrouter()),

@@ -359,8 +359,15 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
         (made,) = (tmp_path / kind).iterdir()
         return made
 
-    with zipfile.ZipFile(build("wheel", ROOT)) as wheel:
+    made = build("wheel", ROOT)
+    assert made.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(made) as wheel:
         names = set(wheel.namelist())
+        (about,) = (wheel.read(name).decode() for name in names if name.endswith("/METADATA"))
+    extras = {"neo4j-server", "postgresql", "report", "spark", "stix", "plots", "test"}
+    assert {line.partition(": ")[2] for line in about.splitlines() if line.startswith("Provides-Extra: ")} == extras
+    assert {f"linkage/ingest/presets/{path.name}" for path in (PACKAGE / "ingest" / "presets").glob("*.toml")} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyd", ".pyc")) or "/tests/" in name]
     assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
     assert {"linkage/py.typed", "linkage/sample/export/truth.csv", "linkage/server/jars-5.26.12.txt"} <= names
     assert {f"linkage/report/assets/{name}" for name in ("page.html", "report.css", "d3.min.js", "d3.LICENSE")} <= names

@@ -44,8 +44,16 @@ CREATE TABLE "{SPEND}" (
 CREATE TABLE "LiteLLM_DailyUserSpend" (
     id text, user_id text, date text, api_key text, model text, custom_llm_provider text,
     mcp_namespaced_tool_name text, endpoint text, prompt_tokens bigint, spend float8, created_at timestamp(3));
+CREATE TABLE "LiteLLM_UserTable" (
+    user_id text PRIMARY KEY, user_alias text, team_id text, sso_user_id text, organization_id text, password text,
+    teams text[], user_role text, spend float8, user_email text, models text[], metadata jsonb,
+    created_at timestamp(3));
+INSERT INTO "LiteLLM_UserTable"
+    SELECT 'user_' || n, 'u' || n, '', NULL, NULL, 'a password''s hash', '{{}}', 'internal_user', 0,
+    'someone' || n || '@mail.example', '{{}}', '{{}}', '2026-01-02' FROM generate_series(0, 45) n;
 CREATE TABLE "LiteLLM_CredentialsTable" (credential_id text, credential_values jsonb);
 GRANT SELECT ON "{SPEND}", "LiteLLM_DailyUserSpend" TO {USER};
+GRANT SELECT (user_id, user_email, created_at, organization_id, team_id) ON "LiteLLM_UserTable" TO {USER};
 """
 
 
@@ -99,14 +107,17 @@ def test_a_table_is_read_as_its_export_and_a_second_run_adds_what_is_new(postgre
     address, case = fresh(postgres, "growing"), tmp_path / "c.duckdb"
     report = ingest([address], case)
     assert {(file.table, file.rows, file.added) for file in report.files} == {
-        ("accounts", 0, 0), ("exchanges", 264, 264), ("identifiers", 264, 264)
+        ("accounts", 0, 0), ("accounts", 46, 46), ("exchanges", 264, 264), ("identifiers", 264, 264)
     }  # fmt: skip
-    assert {file.preset for file in report.files} == {"LiteLLM spend logs"}
-    assert rows(case, "SELECT DISTINCT name, line FROM files LEFT JOIN exchanges USING (file)") == [(SPEND, None)]
+    assert {file.preset for file in report.files} == {"LiteLLM spend logs", "LiteLLM users"}
+    assert rows(case, "SELECT DISTINCT name, line FROM files JOIN exchanges USING (file)") == [(SPEND, None)]
+    assert rows(
+        case, "SELECT count(*), min(created_at)::VARCHAR FROM accounts WHERE email_label = 's***@mail.example'"
+    ) == [(46, "2026-01-02 00:00:00")]
     before = contents(case)
     again = ingest([address, address], case)
     assert all(file.already for file in again.files)
-    assert len(again.files) == 3
+    assert len(again.files) == 4
     assert rows(case, "SELECT count(*) FROM commands") == [(1,)]
     # The rows of its export are the same rows.
     assert ingest([FOLDER / "litellm.json"], case).added == 0
@@ -116,6 +127,7 @@ def test_a_table_is_read_as_its_export_and_a_second_run_adds_what_is_new(postgre
         VALUES ({one}); UPDATE "{SPEND}" SET response = '{{"text": "no column that is read"}}'""", "growing"
     )  # fmt: skip
     grown = ingest([address], case)
+    assert sum(file.already for file in grown.files) == 1
     assert {file.table: file.added for file in grown.files} == {"accounts": 0, "exchanges": 1, "identifiers": 1}
     after = contents(case)
     assert len(after["exchanges"]) == len(before["exchanges"]) + 1
@@ -129,10 +141,18 @@ def test_nothing_private_and_nothing_of_the_address_reaches_the_disk(postgres: P
         response = '{{"said": "an answer that is never asked for"}}'""", "private"
     )  # fmt: skip
     report = ingest([address], case)
-    assert {file.table: file.rows for file in report.files}["accounts"] == 264
+    assert ("accounts", 264) in {(file.table, file.rows) for file in report.files}
     assert rows(case, "SELECT DISTINCT email_label FROM accounts") == [("s***@mail.example",)]
     disk = b"".join(path.read_bytes() for path in tmp_path.iterdir())
-    for word in (b"sound human", b"someone@", b"never asked", PASSWORD.encode(), b"127.0.0.1", USER.encode()):
+    for word in (
+        b"sound human",
+        b"someone",
+        b"password",
+        b"never asked",
+        PASSWORD.encode(),
+        b"127.0.0.1",
+        USER.encode(),
+    ):
         assert word not in disk
     assert {path.name for path in tmp_path.iterdir()} == {"c.duckdb", "c.duckdb.key"}
 
@@ -175,8 +195,8 @@ def test_a_database_is_full_of_other_things(postgres: Postgres, tmp_path: Path) 
     )  # fmt: skip
     with closing(find([address], Told())) as found:
         assert {(source.path.name, source.table) for source in found.sources} == {
-            (SPEND, "accounts"), (SPEND, "exchanges"), (SPEND, "identifiers"), ("own.payments", "payments"),
-            ("own.logins", "logins"),
+            (SPEND, "accounts"), ("LiteLLM_UserTable", "accounts"), (SPEND, "exchanges"), (SPEND, "identifiers"),
+            ("own.payments", "payments"), ("own.logins", "logins"),
         }  # fmt: skip
         assert not found.refused
     case = tmp_path / "c.duckdb"

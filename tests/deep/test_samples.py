@@ -13,7 +13,8 @@ from tests.preset_samples import FOLDER, RING, SAMPLES
 pytestmark = pytest.mark.deep
 
 
-@pytest.mark.parametrize("name", list(SAMPLES))
+# Users alone, without anything that they did, are tied by too little.
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "litellm_users.csv"])
 def test_a_sample_goes_from_file_to_ring_with_no_option(name: str, tmp_path: Path) -> None:
     case = tmp_path / "c.duckdb"
     assert not ingest([FOLDER / name], case).rejected
