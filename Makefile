@@ -3,7 +3,7 @@
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
-# make test-deep  what takes minutes beside it: a hundred worlds of noise, every preset, mangled files
+# make test-deep  what takes minutes beside it: a hundred worlds of noise, every preset, mangled files, installs
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin

@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import duckdb
 
-from linkage import __version__, store
+from linkage import __version__, posix, store
 from linkage.case_schema import SCHEMA_VERSION
 from linkage.errors import CaseBusyError, LinkageError, translate
 from linkage.secret import ENVIRONMENT, Key, key_file
@@ -71,7 +71,7 @@ def _is_installed(name: str) -> bool:
 
 def memory() -> Check:
     """The memory that this process may have: the machine's, or less where a container says so."""
-    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    size = posix.memory()
     limit = _container_limit()
     whose = "in this container" if limit and limit < size else "on this machine"
     size = min(size, limit or size)

@@ -29,6 +29,9 @@ class Column:
     kind: str = ""
 
 
+DATABASES: Final = ("postgres:", "postgresql:")
+"""How the address of a database begins, where a path may stand too."""
+
 TABLES: Final[dict[str, tuple[Column, ...]]] = {
     "accounts": (
         Column("account_id", required=True),

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -178,6 +179,30 @@ def _litellm() -> Iterator[dict[str, Any]]:
             "response": {},
             "session_id": event.id,
             "status": "success",
+        }
+
+
+def _litellm_users() -> Iterator[dict[str, Any]]:
+    first: dict[int, Event] = {}
+    for event in events():
+        first.setdefault(event.account, event)
+    for account, event in sorted(first.items()):
+        joined = event.at - timedelta(days=2 if account in RING else 40 + account)
+        yield {
+            "user_id": f"user_{account}",
+            "user_alias": f"u{account}",
+            "organization_id": f"org_{account}",
+            "teams": "{}",
+            "user_role": "internal_user",
+            "user_email": f"u{account}@{'ring-mail.example' if account in RING else 'mail.example'}",
+            "models": "{}",
+            "metadata": "{}",
+            "allowed_cache_controls": "{}",
+            "policies": "{}",
+            "model_spend": "{}",
+            "model_max_budget": "{}",
+            "created_at": joined.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            "updated_at": event.at.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
         }
 
 
@@ -359,8 +384,13 @@ def _auth0() -> Iterator[dict[str, Any]]:
 
 
 def _okta() -> Iterator[dict[str, Any]]:
+    """The first events of each account: these records are long."""
+    seen: Counter[int] = Counter()
     for event in events():
         ours = event.account in RING
+        seen[event.account] += 1
+        if seen[event.account] > (12 if ours else 1):
+            continue
         yield {
             "uuid": event.id,
             "published": _iso(event.at),
@@ -473,8 +503,14 @@ SAMPLES: Final[dict[str, Callable[[], str]]] = {
     "langfuse.json": lambda: json.dumps(list(_langfuse())),
     "litellm.csv": lambda: _csv(_LITELLM, _flat(_litellm())),
     "litellm.json": lambda: json.dumps(list(_litellm())),
+    "litellm_users.csv": lambda: _csv(
+        "user_id, user_alias, team_id, sso_user_id, organization_id, object_permission_id, password, teams, user_role, "
+        "max_budget, user_email, models, metadata, max_parallel_requests, tpm_limit, rpm_limit, budget_duration, "
+        "budget_reset_at, allowed_cache_controls, policies, model_spend, model_max_budget, created_at, updated_at",
+        _litellm_users(),
+    ),
     "nginx.log": _nginx,
-    "okta.json": lambda: json.dumps(list(_okta()), indent=1),
+    "okta.json": lambda: "[\n" + ",\n".join(map(json.dumps, _okta())) + "\n]\n",
     "openrouter.jsonl": lambda: _lines(_openrouter()),
     "otel.jsonl": lambda: _lines(_otlp()),
     "stripe.csv": lambda: _stripe("Created (UTC)", ""),

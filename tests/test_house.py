@@ -188,6 +188,7 @@ def test_each_foreign_package_has_its_one_place() -> None:
     # How rings are found knows nothing of Neo4j, nor does anybody but those who publish, ask and open.
     graph = {module for module in importers(found, "linkage.graph") if not module.startswith("linkage.graph")}
     assert all(module.startswith("linkage.commands") or module == "linkage.api" for module in graph)
+    assert importers(found, "pg8000") == {"linkage.ingest.postgres"}
     assert importers(found, "matplotlib") == {"linkage.impact_plot"}
     assert importers(found, "jgo") == {"linkage.server.jars"}
     assert importers(found, "stix2") == {"linkage.stix"}
@@ -212,6 +213,50 @@ def test_kernels_compile_where_nothing_can_be_kept() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, "[0, 0, 0]"), done.stderr
+
+
+POSIX_MODULES = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+POSIX_NAMES = {
+    "os": "chown chroot fchmod fchown fork forkpty getegid geteuid getgid getgroups getloadavg getpgid getpgrp getsid "
+    "getuid initgroups killpg lchown lockf mkfifo mknod nice openpty posix_fallocate posix_spawn pread pwrite "
+    "sched_getaffinity set_blocking setgid setpgid setsid setuid statvfs sync sysconf ttyname uname wait wait3 wait4 "
+    "O_CLOEXEC O_DIRECTORY O_NOFOLLOW O_NONBLOCK WNOHANG",
+    "signal": "SIGALRM SIGCHLD SIGHUP SIGKILL SIGQUIT SIGSTOP SIGUSR1 SIGUSR2 alarm pause pthread_kill pthread_sigmask "
+    "setitimer sigwait",
+    "socket": "AF_UNIX",
+    "time": "tzset",
+}
+
+
+def posix_only(source: str) -> set[str]:
+    """What a module imports or names that Windows lacks."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & POSIX_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module or ""} & POSIX_MODULES | {
+                name for name in names if _lacks(*name.rpartition(".")[::2])
+            }
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and _lacks(node.value.id, node.attr):
+            found.add(f"{node.value.id}.{node.attr}")
+        elif isinstance(node, ast.keyword) and node.arg in ("preexec_fn", "process_group", "extra_groups"):
+            found.add(node.arg)
+    return found
+
+
+def _lacks(module: str, name: str) -> bool:
+    return name in POSIX_NAMES.get(module, "").split()
+
+
+def test_what_only_posix_has_stands_in_one_module() -> None:
+    assert posix_only("import fcntl\nfrom os import getuid\nos.fork()\nsignal.SIGTERM") == {
+        "fcntl", "os.getuid", "os.fork"
+    }  # fmt: skip
+    paths = [*PACKAGE.rglob("*.py"), ROOT / "cli.py", ROOT / "hatch_build.py"]
+    found = {path.relative_to(ROOT).as_posix(): posix_only(path.read_text()) for path in paths}
+    assert {path for path, names in found.items() if names} == {"linkage/posix.py"}, found
 
 
 def test_modules_are_short() -> None:
@@ -314,8 +359,15 @@ def test_wheel_and_sdist_hold_what_they_should(tmp_path: Path) -> None:
         (made,) = (tmp_path / kind).iterdir()
         return made
 
-    with zipfile.ZipFile(build("wheel", ROOT)) as wheel:
+    made = build("wheel", ROOT)
+    assert made.name.endswith("-py3-none-any.whl")
+    with zipfile.ZipFile(made) as wheel:
         names = set(wheel.namelist())
+        (about,) = (wheel.read(name).decode() for name in names if name.endswith("/METADATA"))
+    extras = {"neo4j-server", "postgresql", "report", "spark", "stix", "plots", "test"}
+    assert {line.partition(": ")[2] for line in about.splitlines() if line.startswith("Provides-Extra: ")} == extras
+    assert {f"linkage/ingest/presets/{path.name}" for path in (PACKAGE / "ingest" / "presets").glob("*.toml")} <= names
+    assert not [name for name in names if name.endswith((".so", ".pyd", ".pyc")) or "/tests/" in name]
     assert {"linkage/_bundled/queries/README.md", "linkage/_bundled/graph_schema/README.md"} <= names
     assert {"linkage/py.typed", "linkage/sample/export/truth.csv", "linkage/server/jars-5.26.12.txt"} <= names
     assert {f"linkage/report/assets/{name}" for name in ("page.html", "report.css", "d3.min.js", "d3.LICENSE")} <= names

@@ -80,6 +80,7 @@ def test_a_sample_goes_from_file_to_ring_with_no_option(name: str, tmp_path: Pat
 WANTED = {
     "stripe": ("payments", "added_at IS NOT NULL AND payment_id LIKE 'Xk3%' AND method = 'card'"),
     "litellm": ("exchanges", "ip LIKE '198.%' AND prompt IS NOT NULL AND input_tokens = 120 AND model = 'small'"),
+    "litellm_users": ("account_rows", "email_domain LIKE 'ring-%' AND created_at IS NOT NULL AND org_id IS NOT NULL"),
     "langfuse": ("exchanges", "prompt IS NOT NULL AND output_tokens = 180 AND model = 'gpt-5-mini'"),
     "helicone": ("exchanges", "prompt IS NOT NULL AND output_tokens = 180"),
     "openrouter": ("identifiers", "kind = 'app' AND value LIKE '900%' AND \"at\" IS NOT NULL"),
@@ -110,7 +111,7 @@ def test_every_sample_is_recognised_and_read_whole(tmp_path: Path) -> None:
         accounts = len(RING) if "LIKE" in holds or name == "stripe" else 46
         assert rows(case, f"SELECT count(DISTINCT account_id) {there}") == [(accounts,)], name
     # What an export says of an account besides: masked, as everywhere.
-    assert rows(case, "SELECT count(*) FROM accounts WHERE email_label = 'u***@ring-mail.example'") == [(18,)]
+    assert rows(case, "SELECT count(*) FROM accounts WHERE email_label = 'u***@ring-mail.example'") == [(24,)]
     # A call by a service of the provider's has no address, and is a sighting all the same.
     assert rows(case, "SELECT count(*) > 0 FROM logins WHERE ip IS NULL AND account_id LIKE 'arn:%'") == [(True,)]
     # Each row knows its line: the record in a JSON document, the line elsewhere.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from linkage.commands.common import (
-    PATH,
     bytes_bar,
     case_option,
     detail,
@@ -21,16 +20,24 @@ from linkage.commands.common import (
     tell,
 )
 from linkage.commands.graph import no_publish_option, publish_after
-from linkage.errors import ExitCode
-from linkage.model import TABLES
+from linkage.errors import ExitCode, UsageError
+from linkage.model import DATABASES, TABLES
 from linkage.text import safe
 
 if TYPE_CHECKING:
     from linkage.ingest import IngestReport, Progress
 
 
+class _Export(click.Path):
+    """A path, or the address of a database, whose slashes must stay as they are."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value."""
+        return value if str(value).startswith(DATABASES) else super().convert(value, param, ctx)
+
+
 @click.command(name="ingest")
-@click.argument("paths", nargs=-1, type=PATH)
+@click.argument("paths", nargs=-1, type=_Export(path_type=Path, readable=False))
 @case_option
 @click.option("--table", type=click.Choice(list(TABLES)), help="The table of all files, where their names do not say.")
 @click.option("--preset", metavar="NAME", help="The source of all files, where their columns do not say.")
@@ -63,7 +70,7 @@ if TYPE_CHECKING:
 @no_publish_option
 @output_options()
 def command(
-    paths: tuple[Path, ...],
+    paths: tuple[Path | str, ...],
     case: Path,
     table: str | None,
     preset: str | None,
@@ -79,7 +86,8 @@ def command(
 ) -> int:
     """Read account exports into the case file.
 
-    PATHS are files and folders. Exports of Stripe, LiteLLM, Auth0 and others are recognised by their columns, whatever
+    PATHS are files and folders, or the address of a PostgreSQL: postgresql://user@host/database, whose password is in
+    PGPASSWORD or ~/.pgpass. Exports of Stripe, LiteLLM, Auth0 and others are recognised by their columns, whatever
     their names (--list-presets, --explain). Of files of your own, the table is in the name: accounts.csv,
     exchanges-2026-02.parquet, logins.jsonl.gz. Any one table will do; the more of them, the more can be found. The
     columns, the required ones first, up to the bar:
@@ -101,13 +109,18 @@ def command(
       linkage ingest exports/ --dry-run
     """
     from linkage.commands.ingest_explain import print_explained, print_presets
-    from linkage.ingest import ingest
+    from linkage.ingest import has_password, ingest
 
     if list_presets:
         print_presets(as_json=as_json)
         return ExitCode.DONE
     if not paths:
         raise click.UsageError("Missing argument 'PATHS...'.")
+    if any(has_password(path) for path in paths if isinstance(path, str)):
+        raise UsageError(
+            "The address holds a password, which everybody on this machine sees in the list of processes.",
+            "Leave it out of the address: set PGPASSWORD, or add a line to ~/.pgpass.",
+        )
     if explain:
         return print_explained(paths, table=table, preset=preset, maps=maps, as_json=as_json)
     with _progress() as tell:

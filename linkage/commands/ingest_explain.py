@@ -33,7 +33,7 @@ def print_presets(*, as_json: bool) -> None:
 
 
 def print_explained(
-    paths: Sequence[Path], *, table: str | None, preset: str | None, maps: Sequence[str], as_json: bool
+    paths: Sequence[Path | str], *, table: str | None, preset: str | None, maps: Sequence[str], as_json: bool
 ) -> int:
     """How each file would be read."""
     from linkage.ingest import explain

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from linkage import posix
+
 
 @contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
@@ -30,7 +32,7 @@ def interruptible() -> Iterator[Callable[[], bool]]:
         signal.default_int_handler(number, frame)
 
     reader, writer = os.pipe()
-    os.set_blocking(writer, False)
+    posix.do_not_wait(writer)
     watcher = threading.Thread(target=_watch, args=(reader,), daemon=True)
     watcher.start()
     before = signal.signal(signal.SIGINT, handle)

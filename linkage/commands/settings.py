@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import click
 
+from linkage import posix
 from linkage.errors import NotFoundError, UsageError, translate
 
 FILE: Final = Path("linkage.toml")
@@ -87,7 +88,7 @@ def config_file(given: Path | None) -> Path | None:
         return None
     except OSError as exc:
         raise translate(exc, f"looking for {FILE}") from None
-    if owner not in (0, os.getuid()):
+    if owner not in (0, posix.user_id()):
         raise UsageError(f"{FILE} in this folder belongs to somebody else.", f"If you trust it: --config ./{FILE}")
     return FILE
 

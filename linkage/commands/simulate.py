@@ -11,7 +11,7 @@ from linkage.commands.common import PATH, note, output_options, print_json, tell
 if TYPE_CHECKING:
     from linkage.simulate.generate import Format, Prompts, WorldName
 
-WORLDS: Final = ("sample", "mix", "campaigns", "noise")
+WORLDS: Final = ("sample", "mix", "campaigns", "noise", "incident")
 """Those of `linkage.simulate`, written down here because help must not load it."""
 
 
@@ -59,6 +59,7 @@ def command(
     """Make an export with planted rings and look-alikes.
 
     Writes the tables of the data contract, truth.csv, structures.csv and world.json into DIR. All of it is invented.
+    The world incident is the tutorial's: files of Stripe and LiteLLM instead of tables.
     """
     from linkage.simulate import simulate
 
@@ -78,6 +79,7 @@ def command(
         return
     for table, count in report.rows.items():
         tell(f"{table}: {count:,} rows")
-    tell(f"{report.rings} rings and {report.look_alikes} groups of innocent look-alikes are planted in {folder}")
+    rings = "1 ring" if report.rings == 1 else f"{report.rings} rings"
+    tell(f"{rings} and {report.look_alikes} groups of innocent look-alikes are planted in {folder}")
     here, truth = shlex.quote(str(folder)), shlex.quote(str(folder / "truth.csv"))
     note(f"Try: linkage ingest {here} && linkage detect && linkage evaluate {truth}")

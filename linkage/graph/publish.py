@@ -10,7 +10,6 @@ Every batch is a transaction of its own that can be repeated, so a publish that 
 is run again. What other people added is never touched (`statements`).
 """
 
-import fcntl
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from linkage import store
+from linkage import posix, store
 from linkage.errors import CaseBusyError, CheckFailedError, Neo4jError, translate
 from linkage.graph import difference, schema, statements
 from linkage.graph.driver import Graph, Target, connect
@@ -134,7 +133,7 @@ def _alone(case: Path) -> Iterator[None]:
     try:
         with path.open("w") as lock:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                posix.lock(lock.fileno(), wait=False)
             except BlockingIOError:
                 raise CaseBusyError(f"Another publish of {case} is running.", "Wait until it has finished.") from None
             try:

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -62,7 +63,7 @@ class Explained:
 
 
 def explain(
-    paths: Sequence[Path], *, table: str | None = None, preset: str | None = None, maps: Sequence[str] = ()
+    paths: Sequence[Path | str], *, table: str | None = None, preset: str | None = None, maps: Sequence[str] = ()
 ) -> tuple[Explained, ...]:
     """How `paths` would be read; options as in `ingest`. Nothing is written, and no key is made.
 
@@ -71,8 +72,8 @@ def explain(
         NotFoundError: a path that does not exist.
         UsageError: what is told is no table, preset or mapping.
     """
-    found = find(paths, Told(table, preset, tuple(maps)))
-    shown = [_one(source) for source in found.sources]
+    with closing(find(paths, Told(table, preset, tuple(maps)))) as found:
+        shown = [_one(source) for source in found.sources]
     shown += [Explained(refused.path, "", error=_sentence(refused.error)) for refused in found.refused]
     return tuple(sorted(shown, key=lambda one: str(one.path)))
 

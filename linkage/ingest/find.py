@@ -2,15 +2,16 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from linkage.errors import InputError, NotFoundError, UsageError, translate
-from linkage.ingest import cards
+from linkage.ingest import address, cards
+from linkage.ingest.address import Address
 from linkage.ingest.locate import has
-from linkage.ingest.mapped import start
+from linkage.ingest.mapped import needed, start
 from linkage.ingest.mapping import (
     Override,
     Preset,
@@ -24,11 +25,13 @@ from linkage.ingest.mapping import (
 from linkage.ingest.mapping import (
     preset as named_preset,
 )
-from linkage.ingest.recognise import candidates, is_sure
+from linkage.ingest.postgres import Database
+from linkage.ingest.recognise import candidates, is_sure, may_be_known
+from linkage.ingest.relation import relations
 from linkage.ingest.shape import Shape, look
 from linkage.ingest.sources import Compression, Format, Source
 from linkage.ingest.unreadable import reading_errors
-from linkage.model import TABLES
+from linkage.model import DATABASES, TABLES
 
 _FORMATS: Final[dict[str, Format]] = {
     ".csv": "csv",
@@ -65,11 +68,18 @@ class Found:
         sources: what goes in, a file once for each of its tables.
         refused: files that cannot go in.
         passed_over: files in folders that are named after no table and that nothing shows the source of.
+        databases: connections that the tables among the sources are read by; `close` hangs up.
     """
 
     sources: tuple[Source, ...]
     refused: tuple[Refused, ...]
     passed_over: tuple[Path, ...]
+    databases: tuple[Database, ...] = ()
+
+    def close(self) -> None:
+        """Hang up."""
+        for database in self.databases:
+            database.close()
 
 
 @dataclass(frozen=True)
@@ -81,11 +91,11 @@ class Told:
     maps: Sequence[str] = ()
 
 
-def find(paths: Sequence[Path], told: Told) -> Found:
-    """The files that `paths` name, folders searched to their bottom, in a fixed order, each once.
+def find(paths: Sequence[Path | str], told: Told) -> Found:
+    """The files and tables that `paths` name, folders searched to their bottom, in a fixed order, each once.
 
     Args:
-        paths: files and folders.
+        paths: files, folders, and addresses of databases.
         told: what is said of all of them.
 
     Raises:
@@ -98,21 +108,22 @@ def find(paths: Sequence[Path], told: Told) -> Found:
     if told.table is not None and told.preset is not None:
         raise UsageError("--preset says the tables itself.", "Leave out --table or --preset.")
     looking = _Looking(told, overrides(told.maps), named_preset(told.preset) if told.preset else None)
-    for path in paths:
-        if str(path).startswith(("postgres:", "postgresql:")):
-            # The address may hold a password, so it is not repeated.
-            select = '(SELECT * FROM "LiteLLM_SpendLogs")'
-            raise UsageError(
-                "linkage reads files, not a database.",
-                f"Export the table first: psql ADDRESS -c '\\copy {select} TO STDOUT CSV HEADER' > spend.csv",
-            )
-        if not path.exists():
-            raise NotFoundError(f"No such file or folder: {path}.")
-        if path.is_dir():
-            for file in _files_below(path):
-                looking.take(file, named=False)
-        else:
-            looking.take(path, named=True)
+    try:
+        for path in paths:
+            if isinstance(path, str) and path.startswith(DATABASES):
+                looking.take_database(address.read(path))
+                continue
+            path = Path(path)
+            if not path.exists():
+                raise NotFoundError(f"No such file or folder: {path}.")
+            if path.is_dir():
+                for file in _files_below(path):
+                    looking.take(file, named=False)
+            else:
+                looking.take(path, named=True)
+    except BaseException:
+        looking.found.close()
+        raise
     found = looking.found
     if not found.sources and not found.refused:
         where = ", ".join(str(path) for path in paths) or "no path"
@@ -133,11 +144,12 @@ class _Looking:
         self._sources: list[Source] = []
         self._refused: list[Refused] = []
         self._passed_over: list[Path] = []
+        self._databases: list[Database] = []
 
     @property
     def found(self) -> Found:
         ordered = sorted(self._sources, key=lambda source: (source.table, str(source.path)))
-        return Found(tuple(ordered), tuple(self._refused), tuple(self._passed_over))
+        return Found(tuple(ordered), tuple(self._refused), tuple(self._passed_over), tuple(self._databases))
 
     def take(self, path: Path, *, named: bool) -> None:
         """Look at one file; `named` if the user named it, not a folder above it."""
@@ -156,14 +168,19 @@ class _Looking:
         if named and not path.is_file():
             # It is read more than once: for its digest, its rows, and the lines of its rejects.
             raise InputError(f"{path} is a pipe or device, not a file.", "Write it to a file first.")
-        table = self._told.table or table_of(path.name)
+        if not self._add(source, table_of(path.name), named=named):
+            self._passed_over.append(path)
+
+    def _add(self, source: Source, table: str, *, named: bool) -> bool:
+        """Add what `source` gives, or why it is refused; False if nothing tells what it is."""
+        path, table = source.path, self._told.table or table
         try:
             with reading_errors(source):
                 sources = self._sources_of(source, table)
         except InputError as exc:
             if table or named or self._preset:
                 self._refused.append(Refused(path, exc))
-                return
+                return True
             sources = []
         if not sources and named:
             raise InputError(
@@ -171,12 +188,40 @@ class _Looking:
                 "Say which with --table, e.g. --table logins, or --preset (linkage ingest --list-presets).",
             )
         self._sources += sources
-        if not sources:
-            self._passed_over.append(path)
+        for found in sources:
+            if found.relation:
+                found.relation.needed.update(needed(found))
+        return bool(sources)
+
+    def take_database(self, place: Address) -> None:
+        """Look at the tables of a database: at what their columns are called, and at rows of those that fit."""
+        if (self._told.table or self._preset) and not place.table:
+            raise UsageError(
+                f"--{'table' if self._told.table else 'preset'} is said of one table, and {place} has many.",
+                "Name it behind the address: postgresql://…/database#TABLE.",
+            )
+        database = Database(place)
+        self._databases.append(database)
+        any_known = False
+        for relation in relations(database):
+            source = Source(Path(f"{place}/{relation.label}"), "", "relation", "none", relation=relation)
+            table = table_of(relation.name)
+            # A database is full of what is none of our business: where names of columns say nothing, no row is read.
+            told = fits(table, relation.columns) or may_be_known(relation.columns)
+            if source.path in self._seen:
+                any_known = True
+            elif place.table or told:
+                self._seen.add(source.path)
+                any_known |= self._add(source, table if told else "", named=bool(place.table))
+        if not any_known:
+            raise NotFoundError(
+                f"{place} has no table {place.table or 'of a known source'} that {place.user} may look at.",
+                "Name one: postgresql://…/database#TABLE, with --preset or --table (linkage ingest --list-presets).",
+            )
 
     def _sources_of(self, source: Source, table: str) -> list[Source]:
         """What `source` gives; nothing if it cannot be told. `table` is the one that it is named after, or ""."""
-        if source.size == 0:
+        if not source.relation and source.size == 0:
             raise InputError(f"{source.path} is empty.", "Export it again.")
         if self._preset:
             return self._mapped(source, self._preset, "you said so")
@@ -189,7 +234,7 @@ class _Looking:
             {name: v for name, v in record.items() if name.strip().lower() not in told} for record in shape.records
         ]
         cards.check_start(str(source.path), shape.names, records)
-        if table and _fits(shape, table):
+        if fits(table, shape.names):
             return self._contract(source, table)
         known = candidates(source)
         if is_sure(known):
@@ -243,10 +288,10 @@ ACCOUNT_ALIASES: Final = Reading(
 """What the column `aliases` of `accounts` gives to the table of that name."""
 
 
-def _fits(shape: Shape, table: str) -> bool:
-    """Whether a file named after a table has its required columns."""
-    names = {name.strip().lower() for name in shape.names}
-    return all(column.name in names for column in TABLES[table] if column.required)
+def fits(table: str, columns: Iterable[str]) -> bool:
+    """Whether what is named after a table, "" if after none, has its required columns."""
+    names = {name.strip().lower() for name in columns}
+    return bool(table) and all(column.name in names for column in TABLES[table] if column.required)
 
 
 def _fills(shape: Shape, preset: Preset, table: str, row: Row) -> bool:

@@ -76,6 +76,9 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
     Records that cannot be placed (an unclosed quote makes what follows ambiguous) are left out.
     """
     nowhere = np.zeros(0, np.int64)
+    if source.relation:
+        # The rows of a table have no order.
+        return Lines(None, nowhere, {})
     if source.format in ("parquet", "json"):
         return Lines(1, nowhere, {})
     header = csv_header(source).lines if source.format in ("csv", "tsv") else 0

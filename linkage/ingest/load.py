@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +11,6 @@ import duckdb
 
 from linkage import store
 from linkage.errors import InputError, translate
-from linkage.files import sha256
 from linkage.ingest import aliases, mapped, normalise
 from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge, merge_prompts
@@ -38,7 +37,7 @@ class _Command:
 
 
 def ingest(
-    paths: Sequence[Path],
+    paths: Sequence[Path | str],
     case: Path,
     *,
     table: str | None = None,
@@ -56,7 +55,7 @@ def ingest(
     goes on from there. A file that cannot be read is refused whole and told in the report; the others still go in.
 
     Args:
-        paths: files and folders.
+        paths: files, folders, and addresses of databases: `postgresql://user@host/database`.
         case: the case file.
         table: the table of all files; from each file's name or columns if None.
         preset: the source of all files (`presets/*.toml`); from each file's columns if None.
@@ -74,12 +73,12 @@ def ingest(
     Raises:
         InputError: nothing to ingest, not one file could be read, or another key or other `hash_kinds` than the case's.
         NotFoundError: a path that does not exist.
-        MachineError: disk, permission, memory, or the case is in use.
+        MachineError: disk, permission, memory, the case is in use, or a database cannot be reached.
     """
     started = time.monotonic()
     found = find(paths, Told(table, preset, tuple(maps)))
     fresh = not case.exists()
-    with case_for(case, keep=not dry_run) as target, store.scratch(target) as con:
+    with closing(found), case_for(case, keep=not dry_run) as target, store.scratch(target) as con:
         rules = rules_of(target, hash_kinds, keep_skeletons)
         key = load_or_make_key(target)
         normalise.prepare(con, key)
@@ -144,7 +143,7 @@ class _Run:
         self.joined = 0
 
     def all(self, sources: Sequence[Source]) -> list[FileReport]:
-        digests = {path: _digest(path) for path in {source.path for source in sources}}
+        digests = {path: _digest(source) for path, source in {source.path: source for source in sources}.items()}
         command = self._begin([f"{digests[source.path]} {source.table}" for source in sources])
         total = sum(source.size for source in sources)
         done = rows = 0
@@ -319,7 +318,7 @@ class _Run:
 
         def watch() -> None:
             while not done.wait(0.2):
-                percent = max(0.0, self._con.query_progress())
+                percent = source.relation.percent if source.relation else max(0.0, self._con.query_progress())
                 tell(replace(start, bytes_done=start.bytes_done + int(source.size * min(percent, 100) / 100)))
 
         watcher = threading.Thread(target=watch, daemon=True)
@@ -337,11 +336,11 @@ def _next_file(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(file), 0) + 1 FROM kase.files").fetchall()[0][0])
 
 
-def _digest(path: Path) -> str:
+def _digest(source: Source) -> str:
     try:
-        return sha256(path)
+        return source.digest()
     except OSError as exc:
-        raise translate(exc, f"reading {path}") from None
+        raise translate(exc, f"reading {source.path}") from None
 
 
 def _title(source: Source) -> str:

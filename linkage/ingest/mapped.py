@@ -17,13 +17,16 @@ from linkage.errors import InputError
 from linkage.ingest import cards
 from linkage.ingest import normalise as n
 from linkage.ingest.layout import Layout, read_csv
-from linkage.ingest.locate import Cells, has
+from linkage.ingest.locate import Cells, has, steps
 from linkage.ingest.mapping import Preset, Row, Value
 from linkage.ingest.messages import prompts_of
 from linkage.ingest.shape import Header, Shape, csv_header, inside, look
 from linkage.ingest.sources import MAX_LINE, Source
 from linkage.ingest.sql import literal
 from linkage.model import TABLES
+
+RELATION: Final = "relation"
+"""The view that stands for a table of a database: its rows as JSON, in a column of that name."""
 
 _NAMES: Final = frozenset({"account_id", "other_account_id"})
 # Of these a row without the one value that matters says nothing; of the others, one with an account and a time alone.
@@ -102,6 +105,8 @@ def _records(source: Source, shape: Shape) -> tuple[str, list[Any], tuple[str, .
         columns = ", ".join(f'j."{name}" AS c{at}' for at, name in enumerate(shape.names))
         split = f"SELECT regexp_extract(c0, {literal(source.preset.line)}, [{groups}]) AS j FROM {read}"
         return f"(SELECT {columns} FROM ({split}))", parameters, shape.names
+    if source.relation:
+        return RELATION, [], None
     if source.format == "parquet":
         read = "read_parquet(?, binary_as_string = true, hive_partitioning = false)"
         return f"(SELECT to_json(t) AS json FROM {read} t)", [source.pattern], None
@@ -217,6 +222,18 @@ def _refuse_lacking(source: Source, found: Mapping[str, str]) -> None:
     )
 
 
+def needed(source: Source) -> tuple[str, ...]:
+    """The columns that the mapping of `source` reads."""
+    assert source.reading is not None
+    shape = look(source)
+    paths = {path for row in source.reading.rows for value in row.columns.values() for path in value.paths}
+    paths |= {path for row in source.reading.rows for path, _ in row.only}
+    if source.preset:
+        paths = {place for path in paths for place in source.preset.places(path)}
+    ways = [way for path in sorted(paths) if (way := steps(shape, path))]
+    return tuple(dict.fromkeys(name for ((_, name), *_) in ways))
+
+
 def _ignored(source: Source, shape: Shape) -> tuple[str, ...]:
     """Columns that the mapping does not know."""
     if source.reading is None or not source.reading.first or source.format == "log":
@@ -230,4 +247,4 @@ def _ignored(source: Source, shape: Shape) -> tuple[str, ...]:
     return tuple(name.strip() for name in shape.names if name.strip() and name.strip().lower() not in known)
 
 
-__all__ = ["has", "mapped", "prepare", "start"]
+__all__ = ["RELATION", "has", "mapped", "needed", "prepare", "start"]

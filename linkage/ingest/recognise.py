@@ -4,13 +4,14 @@ A preset's signs are columns that no other known source has. A file is recognise
 preset has half as many. One that has fewer, or two presets' alike, is not guessed at.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from linkage.ingest.locate import has
 from linkage.ingest.mapped import start
 from linkage.ingest.mapping import Preset, presets
-from linkage.ingest.shape import look
+from linkage.ingest.shape import Shape, look
 from linkage.ingest.sources import Source
 
 SURE: Final = 3
@@ -68,6 +69,12 @@ def candidates(source: Source) -> list[Recognised]:
         if signs:
             found.append(Recognised(preset, signs, len(columns)))
     return sorted(found, key=lambda one: (-len(one.signs), -one.columns, one.preset.name))
+
+
+def may_be_known(columns: Sequence[str]) -> bool:
+    """Whether the names of columns alone are a reason to look at a table."""
+    shape = Shape(tuple(columns), ())
+    return any(sum(has(shape, sign) for sign in preset.signs) >= SURE for preset in presets().values())
 
 
 def is_sure(found: list[Recognised]) -> bool:

@@ -107,6 +107,8 @@ def look(source: Source) -> Shape:
     Raises:
         InputError: it is not what its name says.
     """
+    if source.relation:
+        return source.relation.shape
     if source.format in ("csv", "tsv"):
         return _csv(source)
     if source.format == "parquet":

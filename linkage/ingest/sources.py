@@ -5,13 +5,17 @@ import io
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Final, Literal, cast
+from typing import IO, TYPE_CHECKING, Final, Literal, cast
 
 import zstandard
 
+from linkage.files import sha256
 from linkage.ingest.mapping import Preset, Reading
 
-Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "log"]
+if TYPE_CHECKING:
+    from linkage.ingest.relation import Relation
+
+Format = Literal["csv", "tsv", "json", "jsonl", "parquet", "log", "relation"]
 Compression = Literal["none", "gzip", "zstd"]
 
 MAX_LINE: Final = 16 << 20
@@ -20,15 +24,16 @@ MAX_LINE: Final = 16 << 20
 
 @dataclass(frozen=True)
 class Source:
-    """One file to ingest.
+    """One file to ingest, or one table of a database.
 
     Attributes:
-        path: where it lies.
+        path: where it lies; of a table, a name for people that leads nowhere.
         table: the contract table that it holds.
         format, compression: how to read it.
         reading: how its columns become the contract's; None where they are those.
         preset: what it was recognised as.
         why: by what.
+        relation: the table of a database that takes the place of a file.
     """
 
     path: Path
@@ -38,11 +43,21 @@ class Source:
     reading: Reading | None = None
     preset: Preset | None = None
     why: str = ""
+    relation: "Relation | None" = None
 
     @property
     def size(self) -> int:
-        """Size on disk."""
-        return self.path.stat().st_size
+        """Size on disk; of a table, of its rows, once its digest is known."""
+        return self.relation.size if self.relation else self.path.stat().st_size
+
+    def digest(self) -> str:
+        """What tells its content from any other.
+
+        Raises:
+            OSError: the file cannot be read.
+            LinkageError: nor can the table.
+        """
+        return self.relation.digest() if self.relation else sha256(self.path)
 
     @property
     def pattern(self) -> str:

@@ -8,19 +8,21 @@ temporary folder to spill them to.
 import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import duckdb
 
 from linkage.errors import InputError
 from linkage.ingest import cards, lines
 from linkage.ingest.layout import layout
-from linkage.ingest.mapped import mapped
+from linkage.ingest.mapped import RELATION, mapped, needed
 from linkage.ingest.normalise import Rules, text
 from linkage.ingest.projection import STORED, checks, projection
 from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
+
+_TOO_LONG: Final = f"the row is longer than {MAX_LINE >> 20} MiB"
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,8 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     with reading_errors(source):
         check_whole(source)
         found = mapped(source) if source.reading else layout(con, source)
+    if source.relation:
+        con.register(RELATION, source.relation.stream(needed(source)))
     select = projection(source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
     values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
@@ -197,27 +201,31 @@ def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> 
     broken = con.execute(
         f"SELECT {number}, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY {number}, rowid"
     ).fetchall()
-    counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
+    # All is fetched: nothing can be registered on a connection while a result is open.
+    counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchall()[0]
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
     first = source.reading is None or source.reading.first
     place = lines.of_records(source, sorted(torn), (int(counted[0]) if records is None else records) + len(torn))
     # Of a file of several tables, the first one tells of the rows that cannot be split.
     torn = torn if first else {}
-    total = int(counted[0]) + len(torn)
+    long = source.relation.long if source.relation and first else 0
+    total = int(counted[0]) + len(torn) + long
     failed = checks(source.table)
     rejects = [
         Reject(place.of(int(row)), failed[check].column, failed[check].reason, excerpt)
         for row, check, excerpt in broken
     ]
     rejects += [Reject(place.offsets.get(offset), "", reason, None) for offset, reason in torn.items()]
+    rejects += [Reject(None, "", _TOO_LONG, None)] * long
     if source.format == "jsonl" and first:
         rejects = _tell_bad_json(source, rejects)
     rejects.sort(key=lambda reject: (reject.line or 0, reject.column))
     if total and len(rejects) == total:
         reasons = Counter(reject.reason for reject in rejects).most_common(1)[0][0]
+        where = f"Line {rejects[0].line}" if rejects[0].line else "One"
         raise InputError(
             f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
-            f"Is it the right table? --table says which. Line {rejects[0].line}: {rejects[0].reason}.",
+            f"Is it the right table? --table says which. {where}: {rejects[0].reason}.",
         )
     return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place)
 
@@ -233,7 +241,7 @@ def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:
         "MISSING COLUMNS": "the row has too few columns",
         "UNQUOTED VALUE": "a quote is not closed, or text follows it",
         "INVALID ENCODING": "the row is not UTF-8",
-        "LINE SIZE OVER MAXIMUM": f"the row is longer than {MAX_LINE >> 20} MiB",
+        "LINE SIZE OVER MAXIMUM": _TOO_LONG,
     }
     return {int(offset): words.get(str(kind), "the row cannot be split into columns") for offset, kind, _ in rows}
 

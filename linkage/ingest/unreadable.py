@@ -24,6 +24,8 @@ def reading_errors(source: Source) -> Iterator[None]:
 
 def _unreadable(source: Source, exc: BaseException) -> Exception:
     error = translate(exc, f"reading {source.path}")
+    if source.relation:
+        return source.relation.database.failed or error
     low = str(exc).lower()
     # The machine's own refusals (full disk, permission) are not the file's fault; a bad gzip header is an OSError too.
     if isinstance(error, MachineError) and (not isinstance(exc, OSError) or exc.errno is not None):

@@ -1,6 +1,5 @@
 """Where the server's files lie, and how they are written: whole or not at all, by one process at a time."""
 
-import fcntl
 import os
 import secrets
 import sys
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from linkage import posix
 from linkage.errors import MachineError, UsageError, translate
 
 HOME: Final = "LINKAGE_NEO4J_HOME"
@@ -169,7 +169,7 @@ def locked(path: Path) -> Iterator[None]:
         raise translate(exc, f"opening the lock {path}") from None
     try:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            posix.lock(handle)
         except OSError as exc:
             raise MachineError(
                 f"The lock {path} cannot be taken: {exc.strerror}.", "Choose a folder on a local disk."

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from linkage import posix
 from linkage.errors import MachineError, Neo4jError, translate
 
 _PROC: Final = Path("/proc")
@@ -111,7 +112,7 @@ def stop(process: Process, *, patience: float) -> None:
     Raises:
         MachineError: it may not be ended, or stays.
     """
-    for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 10.0)):
+    for number, seconds in ((signal.SIGTERM, patience), (posix.KILL, 10.0)):
         # Looked at right before: by now the number may be another's.
         if not same(process):
             return

@@ -10,14 +10,14 @@ from typing import Any, Final, Literal, get_args
 
 from linkage.errors import MachineError, UsageError, translate
 from linkage.model import TABLES
-from linkage.simulate import sample
+from linkage.simulate import incident, sample
 from linkage.simulate.campaigns import campaigns
 from linkage.simulate.mix import mix
 from linkage.simulate.noise import noise
 from linkage.simulate.parts import Parts
 from linkage.simulate.world import WORLDS_VERSION, World
 
-WorldName = Literal["sample", "mix", "campaigns", "noise"]
+WorldName = Literal["sample", "mix", "campaigns", "noise", "incident"]
 Prompts = Literal["raw", "fingerprint", "none"]
 Format = Literal["csv", "parquet"]
 
@@ -37,6 +37,7 @@ WORLDS: Final[dict[str, WorldKind]] = {
     "mix": WorldKind(mix, 60_000, 3_000),
     "campaigns": WorldKind(campaigns, 1_000_000, 10_000, "fingerprint"),
     "noise": WorldKind(noise, 5_000),
+    "incident": WorldKind(None, incident.ACCOUNTS, incident.ACCOUNTS),
 }
 _MARKER: Final = "world.json"
 _SUFFIXES: Final = (".csv", ".csv.gz", ".parquet", ".csv.part")
@@ -69,15 +70,16 @@ def simulate(
     """Write an export of an invented world into `folder`, the same bytes for the same arguments.
 
     Writes the contract tables, `truth.csv` (account_id, ring), `structures.csv` (account_id, structure, instance,
-    ring) and `world.json` (what was planted). The world `sample` has its members in `world.json` instead of structures.
+    ring) and `world.json` (what was planted). The worlds `sample` and `incident` have their members in `world.json`
+    instead of structures; `incident` has files of Stripe and LiteLLM instead of tables.
 
     Args:
         folder: new, empty, or holding an earlier simulation, which is replaced.
         world: which one; see docs/simulate.md.
-        accounts: about so many for `sample`, exactly so many for others; by default what is usual for the world.
+        accounts: about so many for `sample`, exactly so many for others, 150 for `incident`; by default what is usual.
         seed: of everything.
-        days: length of the traffic, at least 10.
-        evasion: from 0 to 1, how much rings hide; see docs/simulate.md. Not for `sample` and `noise`.
+        days: length of the traffic, at least 10; 28 for `incident`.
+        evasion: from 0 to 1, how much rings hide; see docs/simulate.md. For `mix` and `campaigns`.
         prompts: as raw text, as the provider's fingerprints, or none; by default what is usual for the world.
         compress: write `.csv.gz` instead of `.csv`; Parquet is always compressed.
         format: of the contract tables; `truth.csv` and `structures.csv` are always CSV.
@@ -101,10 +103,14 @@ def simulate(
     if world == "noise" and evasion:
         raise UsageError("In the world noise nobody evades.", "Leave --evasion out.")
     if kind.build is None and (evasion or prompts != "raw"):
-        raise UsageError("The world sample has raw prompts and no evasion.", "Choose --world mix.")
+        raise UsageError(f"The world {world} has raw prompts and no evasion.", "Choose --world mix.")
+    if world == "incident" and (accounts != incident.ACCOUNTS or format != "csv"):
+        raise UsageError("The world incident is files of Stripe and LiteLLM, of one size.", "Choose --world sample.")
     try:
         _check(folder)
         folder.mkdir(parents=True, exist_ok=True)
+        if world == "incident":
+            return _incident(folder, seed)
         if kind.build is None:
             return _sample(folder, suffix, accounts, seed, days)
         facts = {"accounts": accounts, "seed": seed, "days": days, "evasion": evasion, "prompts": prompts}
@@ -123,6 +129,14 @@ def _sample(folder: Path, suffix: str, accounts: int, seed: int, days: int) -> S
     files, rows = sample.write(made, folder, suffix)
     rings = sum(group["ring"] for group in made.groups)
     return SimulationReport(folder, (*files, folder / _MARKER), rows, rings, len(made.groups) - rings)
+
+
+def _incident(folder: Path, seed: int) -> SimulationReport:
+    _mark(folder, {"groups": incident.groups()})
+    _clear(folder)
+    files, rows = incident.write(folder, seed)
+    rings = sum(group["ring"] for group in incident.groups())
+    return SimulationReport(folder, (*files, folder / _MARKER), rows, rings, len(incident.groups()) - rings)
 
 
 def _stream(folder: Path, suffix: str, name: str, facts: dict[str, Any]) -> SimulationReport:
@@ -157,7 +171,8 @@ def _mark(folder: Path, about: dict[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier simulation left, so that no two worlds lie in one folder."""
-    for stale in (*(f"{table}{suffix}" for table in TABLES for suffix in _SUFFIXES), "truth.csv", "structures.csv"):
+    tables = (f"{table}{suffix}" for table in TABLES for suffix in _SUFFIXES)
+    for stale in (*tables, *incident.FILES, "truth.csv", "structures.csv"):
         (folder / stale).unlink(missing_ok=True)
     for parts in folder.glob(".parts.*"):
         shutil.rmtree(parts, ignore_errors=True)

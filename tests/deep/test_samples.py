@@ -13,7 +13,8 @@ from tests.preset_samples import FOLDER, RING, SAMPLES
 pytestmark = pytest.mark.deep
 
 
-@pytest.mark.parametrize("name", list(SAMPLES))
+# Users alone, without anything that they did, are tied by too little.
+@pytest.mark.parametrize("name", [name for name in SAMPLES if name != "litellm_users.csv"])
 def test_a_sample_goes_from_file_to_ring_with_no_option(name: str, tmp_path: Path) -> None:
     case = tmp_path / "c.duckdb"
     assert not ingest([FOLDER / name], case).rejected
@@ -22,8 +23,13 @@ def test_a_sample_goes_from_file_to_ring_with_no_option(name: str, tmp_path: Pat
         (ring,) = con.execute(
             "SELECT list(account_id) FROM members JOIN rings USING (ring_id) WHERE listed GROUP BY ring_id"
         ).fetchall()
-    if name == "cloudtrail.json" or name == "bedrock.jsonl":
-        numbers = {int(account.split(":")[4]) - 111122223333 for account in ring[0]}
-    else:
-        numbers = {int(re.sub(r".*?0*([0-9]+)$", r"\1", account)) for account in ring[0]}
-    assert numbers == RING
+    assert {number(name, account) for account in ring[0]} == RING
+
+
+def number(name: str, account: str) -> int:
+    """The account that a sample calls so."""
+    if name in ("cloudtrail.json", "bedrock.jsonl"):
+        return int(account.split(":")[4]) - 111122223333
+    if name == "auth0.jsonl":
+        return int(account.removeprefix("auth0|"), 16)
+    return int(re.sub(r".*?0*([0-9]+)$", r"\1", account))
