@@ -10,7 +10,6 @@ Every batch is a transaction of its own that can be repeated, so a publish that 
 is run again. What other people added is never touched (`statements`).
 """
 
-import fcntl
 import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import duckdb
 
 from linkage import store
 from linkage.errors import CaseBusyError, CheckFailedError, Neo4jError, translate
+from linkage.files import hold
 from linkage.graph import difference, schema, statements
 from linkage.graph.driver import Graph, Target, connect
 from linkage.graph.layers import CASE, LAYERS, NODES, RELATIONSHIPS, Layer, Nodes, Relationships
@@ -133,10 +133,8 @@ def _alone(case: Path) -> Iterator[None]:
         return
     try:
         with path.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise CaseBusyError(f"Another publish of {case} is running.", "Wait until it has finished.") from None
+            if not hold(lock.fileno(), path):
+                raise CaseBusyError(f"Another publish of {case} is running.", "Wait until it has finished.")
             try:
                 yield
             finally:

@@ -142,9 +142,7 @@ def detect_with(
 def _target(case: Path, out: Path | None) -> Iterator[Path]:
     """The case that the rings go to; with `out` one that is gone in the end."""
     if out is None:
-        fresh = not case.exists()
-        if fresh:
-            store.create(case)
+        fresh = not case.exists() and store.create(case)
         try:
             yield case
         except BaseException:
