@@ -82,7 +82,8 @@ def test_full_disk(lab: Lab, command: str) -> None:
         # the file beside the case.
         assert command == "ingest" or done.code == ExitCode.DONE or there in (before, state(lab.case))
         clean(lab)
-    assert refused
+    # A decision fits into next to nothing.
+    assert refused or command in ("review", "allow")
     figure("faults", fault="no room on the disk", command=command, times=refused, survived=refused)
 
 
@@ -153,7 +154,8 @@ def little_memory(more: int) -> None:
 @pytest.mark.parametrize("command", WRITERS)
 def test_no_memory(lab: Lab, command: str) -> None:
     refused = 0
-    for megabytes in (32, 64, 96, 128, 256):
+    # With less not even Python says what is wrong.
+    for megabytes in (4, 8, 16, 24, 48, 96):
         lab.back(WRITERS[command])
         before = state(lab.case)
         limit = partial(little_memory, megabytes << 20)
@@ -165,7 +167,8 @@ def test_no_memory(lab: Lab, command: str) -> None:
             assert command == "ingest" or not differing(there, before)
         assert finish(typed(lab, command), lab.kept / "starved").code == ExitCode.DONE
         clean(lab)
-    assert refused
+    # The others need next to nothing.
+    assert refused or command in ("review", "allow")
     figure("faults", fault="no memory", command=command, times=refused, survived=refused)
 
 
@@ -296,6 +299,7 @@ def age(lab: Lab) -> None:
     lab.back("detected")
     with store.writing(lab.case) as con:
         forget_places(con)
+        con.execute("DROP TABLE ring_kinds; DROP TABLE ring_strongest; DROP TABLE lives; DROP TABLE likeness")
         store.set_meta(con, "schema_version", "3")
 
 
