@@ -67,15 +67,16 @@ def record(case: Path, one: Allowance) -> Allowance | None:
             "SELECT (SELECT coalesce(max(allowance), 0) + 1 FROM allowances), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
         kept = replace(one, number=int(number), run=int(run))
-        if known and replace(known[-1], at=kept.at, run=kept.run, number=kept.number) == kept:
-            return None
-        con.execute(
-            "INSERT INTO allowances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [kept.number, kept.kind, kept.value, kept.allowed, kept.reason, kept.by, kept.at, kept.until, kept.run],
-        )
+        fresh = not known or replace(known[-1], at=kept.at, run=kept.run, number=kept.number) != kept
+        if fresh:
+            con.execute(
+                "INSERT INTO allowances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [kept.number, kept.kind, kept.value, kept.allowed, kept.reason, kept.by, kept.at, kept.until, kept.run],
+            )
+    # Also where nothing is new: a crash may have come between the commit and the line beside it.
     with store.reading(case) as con:
-        journal.append(beside(case), [_line(row) for row in of_case(con)])
-    return kept
+        journal.append(beside(case), lines(con))
+    return kept if fresh else None
 
 
 def latest_sql(now: datetime, schema: str = "") -> str:
@@ -102,6 +103,11 @@ def standing(con: duckdb.DuckDBPyConnection, now: datetime) -> list[Allowance]:
     made = {one.number: one for one in of_case(con)}
     rows = con.execute(f"SELECT allowance FROM ({latest_sql(now)}) ORDER BY kind, value").fetchall()  # noqa: S608
     return [made[number] for (number,) in rows if made[number].allowed]
+
+
+def lines(con: duckdb.DuckDBPyConnection) -> list[bytes]:
+    """What belongs into the file `beside` an open case."""
+    return [_line(one) for one in of_case(con)]
 
 
 def _line(one: Allowance) -> bytes:

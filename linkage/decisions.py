@@ -18,7 +18,6 @@ import duckdb
 from linkage import journal, store
 from linkage.errors import InputError
 from linkage.model import RingStatus
-from linkage.until import utc_now
 
 VERDICTS: Final[dict[str, RingStatus]] = {
     "confirm": "confirmed",
@@ -27,6 +26,9 @@ VERDICTS: Final[dict[str, RingStatus]] = {
     "open": "open",
 }
 """Each verdict on a ring and the status that it gives; `open` takes an earlier one back: the run's own counts again."""
+
+HERE: Final = "linkage"
+"""The source of what is decided by a command, at the moment of its recording."""
 
 MEMBER_VERDICTS: Final = ("confirm", "dismiss", "watch", "split", "open")
 """Verdicts on members: they belong with the others of the ring, do not, are watched, are a ring of their own."""
@@ -113,21 +115,29 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
         known = {(subject, one.source): one for one in of_ring(con) for subject in one.subjects}
+        recorded_at = store.now(con)
+        times = dict(con.execute('SELECT decision, least("at", recorded_at) FROM decisions').fetchall())
         for decision in given:
             before = [known.get((subject, decision.source)) for subject in decision.subjects]
             if all(one is not None and one.said == decision.said for one in before):
                 continue
             last += 1
             kept = replace(decision, number=int(last), run=int(run))
+            if kept.source == HERE:
+                # The clock may have gone back since, and the later one counts all the same.
+                earlier = (times[one.number] for (about, _), one in known.items() if about in kept.subjects)
+                kept = replace(kept, at=max(kept.at, max(earlier, default=kept.at)))
+            times[kept.number] = min(kept.at, recorded_at)
             con.execute(
                 "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [kept.number, kept.ring_id, kept.verdict, kept.note, list(kept.tags), kept.by, kept.at, kept.source,
-                 kept.run, utc_now(), list(kept.members) or None, kept.until],
+                 kept.run, recorded_at, list(kept.members) or None, kept.until],
             )  # fmt: skip
             known |= {(subject, kept.source): kept for subject in kept.subjects}
             added.append(kept)
-    lines = [_line(decision) for decision in sorted(history(case), key=attrgetter("number"))]
-    journal.append(beside(case), lines)
+    # Also where nothing is new: a crash may have come between the commit and the line beside it.
+    with store.reading(case) as con:
+        journal.append(beside(case), lines(con))
     return added
 
 
@@ -195,6 +205,11 @@ def confirmed(con: duckdb.DuckDBPyConnection, now: datetime, schema: str = "") -
 def newest(con: duckdb.DuckDBPyConnection) -> int:
     """Number of the newest decision in an open case, 0 if there is none."""
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
+
+
+def lines(con: duckdb.DuckDBPyConnection) -> list[bytes]:
+    """What belongs into the file `beside` an open case."""
+    return [_line(decision) for decision in sorted(of_ring(con), key=attrgetter("number"))]
 
 
 def _line(decision: Decision) -> bytes:

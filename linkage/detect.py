@@ -37,7 +37,6 @@ from linkage.rings import (
     recalibrate,
 )
 from linkage.significance import Found, NullModel, how_many, how_many_more, search_nulls, significance, standing
-from linkage.until import utc_now
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -150,9 +149,10 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
-    started_at = utc_now()
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
+    with store.reading(case) as con:
+        started_at = store.now(con)
     versions |= reader.versions if reader else {}
     find = partial(
         candidates.find,

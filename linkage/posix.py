@@ -7,6 +7,7 @@ import fcntl
 import os
 import signal
 import socket
+from pathlib import Path
 from typing import Final
 
 KILL: Final = signal.SIGKILL
@@ -21,6 +22,15 @@ def lock(handle: int, *, wait: bool = True) -> None:
         OSError: there are no locks where the file lies.
     """
     fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def open_itself(path: Path) -> int:
+    """A handle, for reading, on the file or folder at `path`.
+
+    Raises:
+        OSError: as the system says it; a symbolic link is refused.
+    """
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
 
 
 def user_id() -> int:

@@ -15,6 +15,7 @@ from typing import Final
 
 from linkage import store
 from linkage.errors import InputError, MachineError, translate
+from linkage.files import clear, fresh
 
 ENVIRONMENT: Final = "LINKAGE_PEPPER"
 _BLOCK: Final = 64
@@ -83,6 +84,8 @@ def _known_id(case: Path) -> str:
 
 def _from_file(path: Path, *, may_make: bool) -> Key:
     try:
+        # One that was killed between its making and the end of its other name.
+        clear(path, ".new")
         if not path.exists():
             if not may_make:
                 raise MachineError(
@@ -107,16 +110,11 @@ def make_key_file(path: Path) -> bool:
     Raises:
         OSError: as the system says it.
     """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    try:
-        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    with fresh(path, mode=0o600) as (name, file):
+        file.write(secrets.token_hex(32).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
         with suppress(FileExistsError):
-            os.link(fresh, path)
+            os.link(name, path)
             return True
         return False
-    finally:
-        fresh.unlink(missing_ok=True)

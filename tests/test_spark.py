@@ -265,8 +265,8 @@ def test_the_sample_gives_the_same_bytes_and_no_step_of_sparks_runs_in_duckdb(
     real = store.scratch
 
     @contextmanager
-    def scratch(path: Path) -> Iterator[_Told]:
-        with real(path) as con:
+    def scratch(path: Path, *, in_memory: bool = False) -> Iterator[_Told]:
+        with real(path, in_memory=in_memory) as con:
             yield _Told(con, told)
 
     monkeypatch.setattr(store, "scratch", scratch)

@@ -199,7 +199,7 @@ class _Run:
             unfinished = row.fetchone() is not None
         if changed or unfinished:
             with store.writing(self._case) as con:
-                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [utc_now()])
+                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [store.now(con)])
 
     def _one(self, source: Source, identity: tuple[str, str], command: int, start: Progress) -> FileReport:
         before = time.monotonic()
@@ -288,7 +288,7 @@ class _Run:
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
                 ON CONFLICT (command) DO UPDATE SET files = excluded.files""",
-                [command, utc_now(), self._files],
+                [command, store.now(con, "kase."), self._files],
             )
             facts = {"key_id": self._key.id, "hashed_kinds": ",".join(sorted(self._rules.hashed))}
             if self._rules.skeletons:

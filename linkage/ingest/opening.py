@@ -1,12 +1,12 @@
 """The case that an ingest goes into: made, taken away if nothing comes of it, and the rules that it is kept by."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from linkage import store
-from linkage.errors import InputError, translate
+from linkage.errors import CaseBusyError, InputError, translate
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
 from linkage.secret import key_file
 
@@ -25,7 +25,7 @@ def case_for(case: Path, *, keep: bool) -> Iterator[Path]:
     if not existed:
         if not case.parent.is_dir():
             raise translate(FileNotFoundError(2, "No such folder", str(case.parent)), f"making the case file {case}")
-        store.create(case)
+        existed = not store.create(case)
     else:
         with store.reading(case):
             pass
@@ -34,16 +34,21 @@ def case_for(case: Path, *, keep: bool) -> Iterator[Path]:
         yield case
         kept = keep
     finally:
-        if not existed and not kept and _is_empty(case):
-            case.unlink(missing_ok=True)
-            case.with_name(case.name + ".wal").unlink(missing_ok=True)
-            if not had_key:
-                key_file(case).unlink(missing_ok=True)
+        if not existed and not kept:
+            # Another process may be filling it by now.
+            with suppress(CaseBusyError):
+                _take_away(case, with_key=not had_key)
 
 
-def _is_empty(case: Path) -> bool:
-    with store.reading(case) as con:
-        return con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is None
+def _take_away(case: Path, *, with_key: bool) -> None:
+    """Remove a case that holds nothing, while nobody else can write to it."""
+    with store.writing(case) as con:
+        if con.execute("SELECT 1 FROM files LIMIT 1").fetchone():
+            return
+        case.unlink()
+        if with_key:
+            key_file(case).unlink(missing_ok=True)
+    case.with_name(case.name + ".wal").unlink(missing_ok=True)
 
 
 def rules_of(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rules:

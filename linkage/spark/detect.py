@@ -1,10 +1,9 @@
 """`detect` over exports that Spark reads: into a case, or into a folder of Parquet files."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,7 @@ from linkage import store
 from linkage.detect import DetectReport, detect
 from linkage.errors import InputError, translate
 from linkage.export import export
-from linkage.files import replace
+from linkage.files import private_folder, replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
 from linkage.secret import Key, load_or_make_key
@@ -142,9 +141,7 @@ def detect_with(
 def _target(case: Path, out: Path | None) -> Iterator[Path]:
     """The case that the rings go to; with `out` one that is gone in the end."""
     if out is None:
-        fresh = not case.exists()
-        if fresh:
-            store.create(case)
+        fresh = not case.exists() and store.create(case)
         try:
             yield case
         except BaseException:
@@ -152,13 +149,13 @@ def _target(case: Path, out: Path | None) -> Iterator[Path]:
                 case.unlink(missing_ok=True)
             raise
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".spark", dir=out.absolute().parent)
-    except OSError as exc:
-        raise translate(exc, f"making the folder {out}") from None
-    with folder as name:
-        made = Path(name) / "case.duckdb"
+    with ExitStack() as stack:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(private_folder(out.absolute(), ".spark"))
+        except OSError as exc:
+            raise translate(exc, f"making the folder {out}") from None
+        made = folder / "case.duckdb"
         store.create(made)
         yield made
 
