@@ -220,7 +220,8 @@ def at_least(labels: Labels, accounts: int) -> Labels:
         return labels
     sizes = np.bincount(labels[labels >= 0])
     kept = np.where((labels >= 0) & (sizes[labels] >= accounts), labels, -1)
-    return numbered(kept)
+    found: Labels = numbered(kept)
+    return found
 
 
 def _nearest_group(weighed: Weighed, labels: Labels) -> Labels:

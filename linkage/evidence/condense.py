@@ -14,7 +14,7 @@ from linkage.identify import NEVER, Sightings
 from linkage.kernel import kernel
 
 
-def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool_]) -> Weighed:
+def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool_], most: int) -> Weighed:
     """The sightings of groups.
 
     A group is seen with a value as often as all its members are. Its habit is what its holders carry, over the square
@@ -24,14 +24,15 @@ def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool
         weighed: the sightings, each account a node.
         labels: int64[A], the node of each account, from 0 on without gaps.
         among: bool[nodes], the nodes whose pairs are wanted.
+        most: what more nodes hold ties no pair of them.
 
     Returns:
-        Sightings of the nodes, weighed. Identifiers that fewer than two of the wanted nodes hold are left out, but they
-        count for how many nodes share anything.
+        Sightings of the nodes, weighed. Identifiers that tie no two of the wanted nodes are left out, but they count
+        for how many nodes share anything.
     """
     s = weighed.sightings
     nodes = len(among)
-    wanted, linked = _meeting(weighed.by_identifier, labels[s.account], among)
+    wanted, linked = _meeting(weighed.by_identifier, labels[s.account], among, most)
     rows = np.flatnonzero(wanted[s.identifier])
     identifier, node = s.identifier[rows], labels[s.account[rows]]
     kept, inverse = np.unique(identifier.astype(np.int64) * nodes + node, return_inverse=True)
@@ -63,8 +64,8 @@ def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool
 
 
 @kernel
-def _meeting(by_identifier, node, among):  # type: ignore[no-untyped-def]
-    """bool[I], identifiers that two of the wanted nodes hold; bool[nodes], nodes that share any with another node."""
+def _meeting(by_identifier, node, among, most):  # type: ignore[no-untyped-def]
+    """bool[I], identifiers that tie two of the wanted nodes; bool[nodes], nodes that share any with another node."""
     wanted, linked = np.zeros(len(by_identifier) - 1, np.bool_), np.zeros(len(among), np.bool_)
     met = np.full(len(among), -1)
     for i in range(len(by_identifier) - 1):
@@ -74,7 +75,7 @@ def _meeting(by_identifier, node, among):  # type: ignore[no-untyped-def]
                 met[node[at]] = i
                 holders += 1
                 found += among[node[at]]
-        wanted[i] = found > 1
+        wanted[i] = found > 1 and holders <= most
         if holders > 1:
             for at in range(by_identifier[i], by_identifier[i + 1]):
                 linked[node[at]] = True

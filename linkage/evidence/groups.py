@@ -73,14 +73,8 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
     alike[members] = bits
     by_family = np.zeros((accounts, families))
     by_family[members] = of_family
-    return GroupEvidence(
-        *(_spread(accounts, members, values) for values in (net, explained)),
-        by_family,
-        holders,
-        credit,
-        _spread(accounts, members, counted),
-        alike,
-    )
+    net, explained, counted = (_spread(accounts, members, values) for values in (net, explained, counted))
+    return GroupEvidence(net, explained, by_family, holders, credit, counted, alike)
 
 
 def group_ties(weighed: Weighed, labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

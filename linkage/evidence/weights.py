@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from linkage.evidence.likeness import Likeness, ranks, unlearnt
 from linkage.identify import NEVER, Sightings
+from linkage.kernel import kernel
 from linkage.model import Kind, kind_of
 
 PARTNERS: Final = 50.0
@@ -244,23 +245,34 @@ def nearness(
     """
     if not len(identifier):
         return np.ones(0)
-    order = np.lexsort((first, identifier))
-    begin, end, group = first[order], last[order], identifier[order]
-    new = np.concatenate(([True], group[1:] != group[:-1]))
-    # The latest end of all earlier uses of the same value: a running maximum that starts anew with each value.
-    offset = (np.cumsum(new) - 1).astype(np.float64) * 1e18
-    latest = np.maximum.accumulate(end + offset) - offset
-    gap_before = np.where(new, np.inf, begin - np.concatenate(([0.0], latest[:-1])))
-    gap_after = np.concatenate((gap_before[1:], [np.inf]))
-    # What begins next may begin long after an earlier, longer use has ended: the gap is to this use's own end.
-    gap_after = np.where(np.isinf(gap_after), np.inf, np.concatenate((begin[1:], [0])) - end)
-    gap = np.maximum(np.minimum(gap_before, gap_after), 0.0) / 86_400_000_000
-    unknown = (begin == NEVER) | np.concatenate(([False], (begin == NEVER)[:-1] & ~new[1:]))
+    gap, unknown = _gaps(identifier, first, last, NEVER)
     with np.errstate(divide="ignore", invalid="ignore"):
-        faded = 1.0 - np.log(gap / memory[order]) / np.log(FADES)
-    near = np.ones(len(identifier))
-    near[order] = np.where(unknown | ~np.isfinite(memory[order]), 1.0, np.clip(np.nan_to_num(faded, nan=1.0), 0.0, 1.0))
-    return near
+        faded = 1.0 - np.log(gap / 86_400_000_000 / memory) / np.log(FADES)
+    near: NDArray[np.float64] = np.clip(np.nan_to_num(faded, nan=1.0), 0.0, 1.0)
+    return np.where(unknown | ~np.isfinite(memory), 1.0, near)
+
+
+@kernel
+def _gaps(identifier, first, last, never):  # type: ignore[no-untyped-def]
+    """Microseconds from each use to the nearest by another account, and whether that is not known."""
+    gap, unknown = np.full(len(first), np.inf), np.zeros(len(first), np.bool_)
+    start = 0
+    for stop in range(1, len(first) + 1):
+        if stop < len(first) and identifier[stop] == identifier[start]:
+            continue
+        order = start + np.argsort(first[start:stop], kind="mergesort")
+        latest = last[order[0]]
+        for at in range(len(order)):
+            x = order[at]
+            unknown[x] = first[x] == never or (at > 0 and first[order[at - 1]] == never)
+            if at > 0:
+                gap[x] = max(0.0, np.float64(first[x] - latest))
+                latest = max(latest, last[x])
+            if at + 1 < len(order):
+                # What begins next may begin long after an earlier, longer use has ended: the gap is to this one's end.
+                gap[x] = max(0.0, min(gap[x], np.float64(first[order[at + 1]] - last[x])))
+        start = stop
+    return gap, unknown
 
 
 def saturate(greatest: float, total: float) -> float:

@@ -84,7 +84,7 @@ def _best_pairs(
     node = np.where(alone, groups + np.cumsum(alone) - 1, labels)
     strong = np.zeros(int(node.max()) + 1, np.bool_)
     strong[:groups] = bits > LEAST
-    nodes = condense(weighed, node, strong)
+    nodes = condense(weighed, node, strong, HOLDERS)
     u, v, hard, soft = hard_pairs(nodes, HOLDERS, strong)
     alike = nodes.likeness.pair_bits(u, v)
     worth = hard + np.minimum(hard, soft + alike)
