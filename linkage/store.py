@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import duckdb
 
@@ -27,7 +27,15 @@ WAIT_SECONDS: Final = 10.0
 
 _SCRATCH: Final = ".scratch"
 
-_OPENED: Final[weakref.WeakSet[duckdb.DuckDBPyConnection]] = weakref.WeakSet()
+
+class Stoppable(Protocol):
+    """What `interrupt` stops: a connection."""
+
+    def interrupt(self) -> None:
+        """Let what it does now fail, from another thread."""
+
+
+_OPENED: Final[weakref.WeakSet[Stoppable]] = weakref.WeakSet()
 
 
 def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConnection:
@@ -87,6 +95,11 @@ def memory() -> int | None:
     if found < LEAST_MEMORY:
         raise UsageError(f"{wanted} of memory is too little.", "Give it 1GB or more.")
     return found
+
+
+def stoppable(connection: Stoppable) -> None:
+    """Let `interrupt` stop a connection that was not opened here, too."""
+    _OPENED.add(connection)
 
 
 def interrupt() -> None:

@@ -304,6 +304,23 @@ def test_a_connection_that_breaks_leaves_the_case_as_it_was(postgres: Postgres, 
     assert not case.exists()
 
 
+def test_an_interrupt_does_not_wait_for_an_answer(postgres: Postgres, litellm: str) -> None:
+    ended: list[LinkageError] = []
+    with closing(Database(read(litellm))) as database:
+        waiting = threading.Thread(
+            target=lambda: ended.append(error_of(lambda: database.rows("SELECT pg_sleep(600)"))), daemon=True
+        )
+        waiting.start()
+        for _ in range(400):
+            if postgres.run("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+                break
+            time.sleep(0.05)
+        store.interrupt()
+        waiting.join(60)
+    assert [type(error) for error in ended] == [MachineError]
+    postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+
+
 def test_who_cannot_get_in_is_told_why(postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
     def refusal(address: str) -> LinkageError:
         return error_of(lambda: find([address], Told()))

@@ -130,6 +130,10 @@ def as_csv(table: list[list[str]]) -> str:
     return text.getvalue()
 
 
+PROMPTS = ("messages", "input")
+"""Columns whose content has keys of its own, which no export renames."""
+
+
 def variants(name: str, text: str, dice: random.Random) -> dict[str, str]:
     """The sample with its columns shuffled, in another case, and cut off after some of them."""
     if name.endswith(".csv"):
@@ -154,7 +158,8 @@ def variants(name: str, text: str, dice: random.Random) -> dict[str, str]:
     def renamed(value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key if key == "Records" or "pans" in key else key.swapcase(): renamed(v) for key, v in value.items()
+                key if key == "Records" or "pans" in key else key.swapcase(): v if key in PROMPTS else renamed(v)
+                for key, v in value.items()
             }
         return [renamed(inner) for inner in value] if isinstance(value, list) else value
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from linkage import posix
+from linkage import posix, store
 from linkage.errors import InputError, LinkageError, MachineError, NotFoundError, UsageError
 from linkage.ingest.address import Address
 from linkage.text import safe
@@ -54,7 +54,8 @@ class Database:
         self.failed: LinkageError | None = None
         native = _driver()
         with _telling(address):
-            sock = _socket(address)
+            sock = self._sock = _socket(address)
+            store.stoppable(self)
             try:
                 self._con = native.Connection(
                     address.user,
@@ -100,6 +101,11 @@ class Database:
         """The next rows of what was declared; none at its end."""
         with _telling(self.address):
             return self._con.run(f"FETCH FORWARD {rows} FROM reading") or []
+
+    def interrupt(self) -> None:
+        """Hang up at once, from another thread: who waits for an answer gets none."""
+        with suppress(Exception):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Hang up; twice does no harm."""
