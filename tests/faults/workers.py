@@ -21,7 +21,7 @@ TIMES: Final = int(os.environ.get("LINKAGE_TORTURE", "1"))
 
 SEED: Final = int(os.environ.get("LINKAGE_TORTURE_SEED", "1"))
 
-PATIENCE: Final = 120.0
+PATIENCE: Final = 600.0
 """Seconds after which a command is taken to hang."""
 
 _WARMING: Final = 900.0
