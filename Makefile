@@ -59,7 +59,7 @@ test-deep: .venv/made-test
 	$(DEEP) $(SLOW) tests/deep tests/faults
 
 # So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
-TORTURE := 20
+TORTURE := 18
 torture: .venv/made-test
 	rm -rf $(FIGURES)
 	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults

@@ -64,17 +64,19 @@ def page(figures: dict[str, Rows]) -> str:
 
 
 def _kills(rows: Rows) -> list[str]:
-    rows = sorted(rows, key=lambda figure: str(figure["command"]))
+    commands = sorted({str(figure["command"]) for figure in rows})
+    lines = []
+    for command in commands:
+        own = [figure for figure in rows if figure["command"] == command]
+        within = max(figure["seconds"] for figure in own)
+        lines.append((f"`{command}`", f"{_sum(own, 'kills'):,}", f"{_sum(own, 'survived'):,}", f"{within:g}"))
     seeds = ", ".join(sorted({str(figure["seed"]) for figure in rows}))
     return [
         f"{_sum(rows, 'survived'):,} of {_sum(rows, 'kills'):,} kills (SIGKILL) were survived, at instants drawn "
         f"uniformly over the time that the command takes undisturbed (seed {seeds}). After each, the case was opened "
         "and compared, the command repeated, and the export compared byte by byte with that of a history that nobody "
         "disturbed. The case is small, so that writing is a great part of the time.",
-        _table(
-            ("command", "killed", "survived", "within, s"),
-            [(f"`{f['command']}`", f["kills"], f["survived"], f["seconds"]) for f in rows],
-        ),
+        _table(("command", "killed", "survived", "within, s"), lines),
     ]
 
 

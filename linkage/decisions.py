@@ -8,7 +8,7 @@ made again, so they also stand in a JSON Lines file beside it.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
@@ -122,7 +122,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
             if all(one is not None and one.said == decision.said for one in before):
                 continue
             last += 1
-            kept = replace(decision, number=int(last), run=int(run))
+            kept = replace(decision, at=_utc(decision.at), number=int(last), run=int(run))
             if kept.source == HERE:
                 # The clock may have gone back since, and the later one counts all the same.
                 earlier = (times[one.number] for (about, _), one in known.items() if about in kept.subjects)
@@ -139,6 +139,10 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
     with store.reading(case) as con:
         journal.append(beside(case), lines(con))
     return added
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
 def in_force(now: datetime) -> str:

@@ -151,8 +151,6 @@ def detect(
     _check(algorithm, min_accounts, hub_degree, nulls)
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
-    with store.reading(case) as con:
-        started_at = store.now(con)
     versions |= reader.versions if reader else {}
     find = partial(
         candidates.find,
@@ -164,6 +162,8 @@ def detect(
         partition=_partition(engine, algorithm, seed),
     )
     with store.scratch(case, in_memory=True) as con:
+        with store.reading(case) as kept_there:
+            started_at = store.now(kept_there)
         with clock.step("sightings"):
             sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:

@@ -170,6 +170,16 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         _quietly(con.close)
 
 
+def settle(path: Path) -> None:
+    """Take into the case what a killed process had committed to the log beside it, so that the one file has all.
+
+    Raises: as `writing`.
+    """
+    if path.with_name(path.name + ".wal").exists():
+        with writing(path):
+            pass
+
+
 @contextmanager
 def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     con.execute("BEGIN")

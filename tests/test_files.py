@@ -99,6 +99,26 @@ def test_the_other_name_of_a_key_goes_that_a_killed_process_left(tmp_path: Path)
     assert key.stat().st_nlink == 1
 
 
+def test_what_a_killed_process_committed_is_taken_into_the_case(tmp_path: Path) -> None:
+    export = tmp_path / "accounts.csv"
+    export.write_text("account_id\na\n")
+    case = tmp_path / "c.duckdb"
+    ingest([export], case)
+    code = (
+        "import os, sys; from pathlib import Path; from linkage import store\n"
+        "with store.writing(Path(sys.argv[1])) as con: store.set_meta(con, 'left', 'here'); con.execute('COMMIT'); "
+        "os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(case)], check=False).returncode == 9
+    log = case.with_name("c.duckdb.wal")
+    assert log.exists()
+    # It changes nothing, as the file is in already.
+    ingest([export], case)
+    assert not log.exists()
+    with store.reading(case) as con:
+        assert store.meta(con, "left") == "here"
+
+
 def test_one_publish_at_a_time(tmp_path: Path) -> None:
     case = make_case(tmp_path / "c.duckdb")
     lock = tmp_path / ".c.duckdb.publish.lock"

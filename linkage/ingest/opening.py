@@ -29,6 +29,8 @@ def case_for(case: Path, *, keep: bool) -> Iterator[Path]:
     else:
         with store.reading(case):
             pass
+        if keep:
+            store.settle(case)
     kept = False
     try:
         yield case

@@ -5,7 +5,6 @@ its id; nothing is left lying about.
 """
 
 import csv
-import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -18,8 +17,8 @@ import pytest
 from benchmarks.increments import TIMES
 from linkage import results, store
 from linkage.graph import connect
-from linkage.sample import FOLDER
 from linkage.server import Server, process
+from linkage.simulate import simulate
 from tests.faults.states import beside, journals_agree
 from tests.faults.workers import Done, finish
 from tests.graphs import clear, target_of
@@ -34,11 +33,12 @@ Row = dict[str, str]
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """The sample export by day: the last so many days of its events and new accounts, the first with all before."""
+    """A sample world by day: the last so many days of its events and new accounts, the first with all before."""
     folder = tmp_path_factory.mktemp("days")
+    simulate(folder / "world", world="sample", accounts=1000, days=DAYS + 6, seed=1, prompts="raw", compress=False)
     tables: dict[str, list[Row]] = {}
     for table in TIMES:
-        with gzip.open(FOLDER / f"{table}.csv.gz", "rt", newline="") as file:
+        with (folder / "world" / f"{table}.csv").open(newline="") as file:
             tables[table] = list(csv.DictReader(file))
     last = date.fromisoformat(max(row["at"] for row in tables["exchanges"])[:10])
     made = []
