@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from linkage import journal, store
+from linkage import audit, journal, store
 from linkage.errors import InputError
 from linkage.model import RingStatus
 from linkage.until import utc_now
@@ -108,6 +108,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
         if decision.verdict not in known_verdicts:
             raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(known_verdicts)}.")
         journal.must_be_text(decision.note, decision.by, *decision.tags, *decision.members)
+    key = audit.key_of(case)
     with store.writing(case) as con:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
@@ -126,8 +127,11 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
             )  # fmt: skip
             known |= {(subject, kept.source): kept for subject in kept.subjects}
             added.append(kept)
-    lines = [_line(decision) for decision in sorted(history(case), key=attrgetter("number"))]
-    journal.append(beside(case), lines)
+            facts = {"decision": kept.number, "ring": kept.ring_id, "verdict": kept.verdict, "source": kept.source}
+            about = {"members": len(kept.members), "digest": audit.digest(key, line(kept))}
+            audit.extend(con, key, "review", facts | about)
+    journal.append(beside(case), lines(case))
+    audit.copy(case)
     return added
 
 
@@ -197,7 +201,19 @@ def newest(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
 
 
-def _line(decision: Decision) -> bytes:
+def lines(case: Path) -> list[bytes]:
+    """All decisions as they stand in the file beside the case."""
+    with store.reading(case) as con:
+        return list(lines_of(con).values())
+
+
+def lines_of(con: duckdb.DuckDBPyConnection) -> dict[int, bytes]:
+    """The same by number, from an open case."""
+    return {one.number: line(one) for one in sorted(of_ring(con), key=attrgetter("number"))}
+
+
+def line(decision: Decision) -> bytes:
+    """A decision as it stands there."""
     body: dict[str, Any] = {
         "number": decision.number,
         "ring_id": decision.ring_id,

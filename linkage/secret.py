@@ -36,6 +36,10 @@ class Key:
         """Tells keys apart without giving them away."""
         return hmac.new(self.secret, b"linkage key id", hashlib.sha256).hexdigest()[:16]
 
+    def hash(self, kind: str, value: str) -> str:
+        """What the case keeps of a value of a kind that it may not name, as `ingest.normalise.hmac` does in SQL."""
+        return hmac.new(self.secret, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
     def pads(self) -> tuple[bytes, bytes]:
         """Inner and outer block of HMAC-SHA256 (RFC 2104), for engines that only have SHA-256."""
         secret = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()

@@ -167,7 +167,7 @@ def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
 
     Long work happens here, so that the case is held only while it is read (`attached`) and for the final commit.
     """
-    _sweep(path)
+    sweep(path)
     try:
         folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".scratch", dir=path.parent)
     except OSError as exc:
@@ -180,7 +180,7 @@ def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
             con.close()
 
 
-def _sweep(path: Path) -> None:
+def sweep(path: Path) -> None:
     """Remove scratch folders that a killed process left beside the case: those whose database nobody holds."""
     for folder in path.parent.glob(f".{glob.escape(path.name)}.*.scratch"):
         try:
@@ -188,6 +188,25 @@ def _sweep(path: Path) -> None:
         except duckdb.Error:
             continue
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def held(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """Attach the case at `path` to `con` as the schema `kase`, so that no other process opens it meanwhile.
+
+    What its log holds is in the file by then, and there is no log.
+
+    Raises: as `writing`.
+    """
+    with reading(path):
+        pass
+    quoted = str(path).replace("'", "''")
+    _when_free(lambda: con.execute(f"ATTACH '{quoted}' AS kase"), path)
+    try:
+        con.execute("CHECKPOINT kase")
+        yield
+    finally:
+        _quietly(lambda: con.execute("DETACH kase"))
 
 
 @contextmanager

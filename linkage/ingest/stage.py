@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 
 from linkage.errors import InputError
-from linkage.ingest import cards, lines
+from linkage.ingest import cards, erased, lines
 from linkage.ingest.layout import layout
 from linkage.ingest.mapped import mapped
 from linkage.ingest.normalise import Rules, text
@@ -50,6 +50,7 @@ class Staged:
         placeholders: values that stand for "nothing" and were left out.
         ignored: columns that the contract does not name, as the file spells them.
         place: the lines of the records.
+        erased: rows of accounts that were erased; nothing of them is kept.
     """
 
     rows: int
@@ -57,6 +58,7 @@ class Staged:
     placeholders: int
     ignored: tuple[str, ...]
     place: lines.Lines
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     con.execute("SET preserve_insertion_order = true")
     with reading_errors(how.source):
         con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
-    return _collect(con, how, records)
+    return _collect(con, how, records, erased.leave_out(con, how.source.table))
 
 
 def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -> Staged | None:
@@ -191,11 +193,11 @@ def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
-def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> Staged:
+def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None, left_out: int) -> Staged:
     source = how.source
     number = "record" if how.mapped else "rowid"
     broken = con.execute(
-        f"SELECT {number}, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY {number}, rowid"
+        f"SELECT {number}, broken, excerpt FROM stage WHERE broken < {erased.ERASED} ORDER BY {number}, rowid"
     ).fetchall()
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchone() or (0, 0)
     torn = _torn_rows(con) if source.format in ("csv", "tsv") else {}
@@ -219,7 +221,7 @@ def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> 
             f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
             f"Is it the right table? --table says which. Line {rejects[0].line}: {rejects[0].reason}.",
         )
-    return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place)
+    return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place, left_out)
 
 
 def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:

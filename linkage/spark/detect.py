@@ -21,7 +21,7 @@ from linkage.export import export
 from linkage.files import replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
-from linkage.secret import Key, load_or_make_key
+from linkage.secret import Key, key_file, load_or_make_key
 from linkage.spark import exports, functions
 from linkage.spark.communities import APART, Communities
 from linkage.spark.read import Contract
@@ -115,7 +115,7 @@ def detect_with(
     """`detect_exports` in a session that is there already, which must be one of `session`."""
     tell = progress or (lambda _: None)
     with _target(case, out) as target:
-        key = load_or_make_key(out.absolute() if out else target)
+        key = load_or_make_key(target)
         rules = _prepared(target, key)
         functions.register(spark, key)
         tell("reading")
@@ -160,6 +160,9 @@ def _target(case: Path, out: Path | None) -> Iterator[Path]:
     with folder as name:
         made = Path(name) / "case.duckdb"
         store.create(made)
+        # The next run into this folder has the same key.
+        load_or_make_key(out.absolute())
+        key_file(made).symlink_to(key_file(out.absolute()))
         yield made
 
 
