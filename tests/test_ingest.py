@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from linkage import store
 from linkage.errors import InputError, NotFoundError, UsageError
 from linkage.ingest import FileReport, IngestReport, export_rejects, ingest, rejects
+from linkage.ingest.card_numbers import is_card_number
 from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge
-from linkage.ingest.normalise import is_card_number, stored_value
+from linkage.ingest.normalise import stored_value
 from linkage.secret import load_or_make_key
 
 

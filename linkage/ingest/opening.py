@@ -60,7 +60,8 @@ def rules_of(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rul
     with store.reading(case) as con:
         stored = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
         skeletons = keep_skeletons or store.meta(con, "keep_skeletons") == "1"
-        filled = con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is not None
+        # A run by Spark leaves no files, and identifiers as they were.
+        filled = con.execute("SELECT 1 FROM files UNION ALL SELECT 1 FROM runs LIMIT 1").fetchone() is not None
     if filled and wanted and wanted != stored:
         raise InputError(
             f"{case} was made with --hash {','.join(sorted(stored)) or '(nothing)'}, which cannot change any more.",

@@ -7,7 +7,9 @@ temporary folder to spill them to.
 
 import json
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import duckdb
@@ -17,7 +19,7 @@ from linkage.ingest import cards, erased, lines
 from linkage.ingest.layout import layout
 from linkage.ingest.mapped import mapped
 from linkage.ingest.normalise import Rules, text
-from linkage.ingest.projection import STORED, checks, projection
+from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
@@ -76,6 +78,7 @@ class Plan:
         noting: a SELECT that gives `note_words` all of them; empty where no skeletons are kept.
         mapped: a record may give no row, or several; each row has its record's number. `counting` is that of `cards`.
         columns: the contract columns that the file fills.
+        again: gives `select` with `by_chance` of `projection`.
     """
 
     source: Source
@@ -88,6 +91,7 @@ class Plan:
     noting: str
     mapped: bool
     columns: tuple[str, ...]
+    again: Callable[[Collection[str]], str]
 
 
 def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
@@ -99,7 +103,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
     with reading_errors(source):
         check_whole(source)
         found = mapped(source) if source.reading else layout(con, source)
-    select = projection(source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
+    again = partial(projection, source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
     values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
     counting = found.counting or f"SELECT count(*){values} FROM {found.source}"
@@ -109,7 +113,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         noting = f"SELECT sum(note_words({text(found.columns['prompt'])})) FROM {found.source}"
     return Plan(
         source=source,
-        select=select,
+        select=again(),
         counting=counting,
         counted=counted,
         parameters=found.parameters,
@@ -118,6 +122,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         noting=noting,
         mapped=found.mapped,
         columns=tuple(found.columns),
+        again=again,
     )
 
 
@@ -141,6 +146,11 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     con.execute("SET preserve_insertion_order = true")
     with reading_errors(how.source):
         con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
+        chance = cards.by_chance(con, list(readable(how.source.table)))
+        if chance:
+            # They are numbers of the provider's own: what was withheld of them is read once more.
+            _forget_rejects(con)
+            con.execute(f"CREATE OR REPLACE TABLE stage AS {how.again(chance)}", how.parameters)
     return _collect(con, how, records, erased.leave_out(con, how.source.table))
 
 

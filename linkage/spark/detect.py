@@ -21,6 +21,7 @@ from linkage.export import export
 from linkage.files import replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
+from linkage.ingest.projection import CARD_REASON
 from linkage.secret import Key, key_file, load_or_make_key
 from linkage.spark import exports, functions
 from linkage.spark.communities import APART, Communities
@@ -124,6 +125,9 @@ def detect_with(
         contract = Contract(spark, found, rules)
         _check_prompts(target, contract)
         rejected = contract.rejected()
+        if any(CARD_REASON in reason for reason in rejected) and (chance := contract.by_chance()):
+            contract = Contract(spark, found, rules, chance)
+            rejected = contract.rejected()
         reading = round(time.monotonic() - began, 3)
         report = detect(
             target,
