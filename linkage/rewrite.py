@@ -43,6 +43,8 @@ _VALUES: Final = " UNION ALL ".join(
     )
 )
 
+_LOST: Final = "coalesce((SELECT n FROM lost l WHERE l.kind = t.kind AND l.value = t.value), 0)"
+
 _GOING: Final = f"""
 CREATE TEMP TABLE gone_prompts AS
 SELECT DISTINCT prompt FROM kase.exchanges WHERE account_id IN (FROM names) AND prompt IS NOT NULL
@@ -59,6 +61,8 @@ CREATE TEMP TABLE lost_members AS
 SELECT m.ring_id, s.kind, s.value, count(*) AS n FROM kase.members m JOIN kase.sightings s USING (account_id)
 WHERE m.account_id IN (FROM names) GROUP BY ALL;
 
+CREATE TEMP TABLE unshared AS SELECT kind, value FROM kase.shared t WHERE accounts - {_LOST} < 2;
+
 -- Allowed values that nobody else has.
 CREATE TEMP TABLE own_values AS
 SELECT kind, value FROM ({_VALUES}) JOIN (SELECT DISTINCT kind, value FROM kase.allowances) USING (kind, value)
@@ -67,8 +71,8 @@ UNION SELECT DISTINCT kind, value FROM kase.allowances WHERE starts_with(kind, '
 """
 
 _TIE: Final = "(starts_with(kind, 'link:') AND value IN (FROM names))"
+_UNSHARED: Final = "(kind, value) IN (SELECT (kind, value) FROM unshared)"
 _NO_RING: Final = "ring_id NOT IN (SELECT ring_id FROM kase.members WHERE account_id NOT IN (FROM names))"
-_LOST: Final = "coalesce((SELECT n FROM lost l WHERE l.kind = t.kind AND l.value = t.value), 0)"
 _LOST_IN_RING: Final = (
     "coalesce((SELECT n FROM lost_members l WHERE l.ring_id = t.ring_id AND l.kind = t.kind AND l.value = t.value), 0)"
 )
@@ -82,14 +86,14 @@ _GOES: Final = {
     "templates": "prompt IN (FROM gone_prompts) AND prompt NOT IN (SELECT prompt FROM named_prompts WHERE prompt > 0)",
     "former_templates": "alias IN (FROM gone_prompts)",
     "word_accounts": "account IN (FROM hashed_names)",
-    "shared": f"accounts - {_LOST} < 2 OR {_TIE}",
+    "shared": f"{_UNSHARED} OR {_TIE}",
     "hubs": f"accounts - {_LOST} < 2 OR {_TIE}",
-    "places": f"{_LOST} > 0 AND (kind, value) NOT IN (SELECT (kind, value) FROM fresh.shared)",
-    "sightings": _TIE,
+    "places": _UNSHARED,
+    "sightings": f"{_UNSHARED} OR {_TIE}",
     "rings": _NO_RING,
-    "evidence": f"accounts - {_LOST_IN_RING} < 1 OR {_TIE} OR {_NO_RING}",
+    "evidence": f"accounts - {_LOST_IN_RING} < 1 OR {_UNSHARED} OR {_TIE} OR {_NO_RING}",
     "ring_kinds": _NO_RING,
-    "ring_strongest": f"{_TIE} OR {_NO_RING}",
+    "ring_strongest": f"{_UNSHARED} OR {_TIE} OR {_NO_RING}",
     "bystanders": _NO_RING,
 }
 
@@ -178,11 +182,11 @@ def rows_of(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> dict[str, list[str]]:
-    """The columns of each table of `kase`; `places` comes last, since it goes by what became of `shared`."""
+    """The columns of each table of `kase`."""
     rows = con.execute(
         """SELECT table_name, list(column_name ORDER BY column_index) FROM duckdb_columns()
         JOIN duckdb_tables() USING (database_name, schema_name, table_name)
-        WHERE database_name = 'kase' GROUP BY table_name ORDER BY table_name = 'places', table_name"""
+        WHERE database_name = 'kase' GROUP BY table_name ORDER BY table_name"""
     ).fetchall()
     return {str(table): list(columns) for table, columns in rows}
 

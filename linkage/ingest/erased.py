@@ -31,11 +31,13 @@ def leave_out(con: duckdb.DuckDBPyConnection, table: str) -> int:
         return 0
     found = 0
     for column in _NAMES.get(table, ("account_id",)):
-        hashed = hmac("account", account_name(f"s.{column}"))
+        # An e-mail address stands as it is where it is an account's own id, and masked where it is an alias.
+        hashed = [hmac("account", sql) for sql in (f"s.{column}", account_name(f"s.{column}"))]
         # By value: an account has thousands of rows.
         con.execute(
             f"""CREATE OR REPLACE TEMP TABLE named AS SELECT {column} AS name
-            FROM (SELECT DISTINCT {column} FROM stage WHERE {column} IS NOT NULL) s WHERE {hashed} IN (FROM erased)"""
+            FROM (SELECT DISTINCT {column} FROM stage WHERE {column} IS NOT NULL) s
+            WHERE {hashed[0]} IN (FROM erased) OR {hashed[1]} IN (FROM erased)"""
         )
         rows = con.execute(
             f"""UPDATE stage SET broken = {ERASED}, excerpt = NULL

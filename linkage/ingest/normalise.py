@@ -76,10 +76,18 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
     )
 
 
-def card(sql: str) -> str:
-    """Whether the text holds a full card number (2), or what only looks like one (1); 0 for neither, or NULL."""
-    # Few texts get past the first condition, and fewer past the second: only they are worth a call of Python.
-    return f"CASE WHEN strlen({sql}) >= 13 AND regexp_matches({sql}, '{DIGITS}') THEN card_state({sql}) ELSE 0 END"
+def card(sql: str, *, name: bool) -> str:
+    """Whether the text holds a full card number (2), or what only looks like one (1); 0 for neither, or NULL.
+
+    Args:
+        sql: the text.
+        name: it is a name, such as an account's id, and looked at only if it begins with a digit, which is ten times as
+            quick.
+    """
+    # Few texts get past the first conditions, and fewer past the last: only they are worth a call of Python.
+    begins = f"AND (ascii({sql}) BETWEEN 48 AND 57 OR ascii({sql}) > 127) " if name else ""
+    looks = f"strlen({sql}) >= 13 {begins}AND regexp_matches({sql}, '{DIGITS}')"
+    return f"CASE WHEN {looks} THEN card_state({sql}) ELSE 0 END"
 
 
 def hmac(kind: str, sql: str) -> str:

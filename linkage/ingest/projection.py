@@ -27,6 +27,9 @@ _NUMBERED: Final = frozenset({"accounts", "payments", "identifiers"})
 # Free text that is shown, not compared: a country may be called NA.
 _KEEP_PLACEHOLDERS: Final = frozenset({"country", "plan", "method", "model", "prompt"})
 
+# Text in which a number may stand; other columns hold names.
+_PROSE: Final = frozenset({"user_agent", "plan", "country", "status", "method", "payment_id", "value"})
+
 _PLAIN_KIND: Final = "[a-z0-9][a-z0-9_.-]{0,63}"
 
 STORED: Final[dict[str, tuple[str, ...]]] = {
@@ -181,7 +184,7 @@ def _reads(table: str) -> dict[str, str]:
 def readable(table: str) -> dict[str, str]:
     """The columns of a table whose text the case keeps readable, and SQL of `normalise.card` for each."""
     found = {
-        column.name: n.card(f'"{column.name}"')
+        column.name: n.card(f'"{column.name}"', name=column.name not in _PROSE)
         for column in TABLES[table]
         if column.type == "text" and column.kind not in ("ip", "email", "phone") and column.name != "prompt"
     }

@@ -75,6 +75,7 @@ def conf(layout: Layout, bolt: int, http: int) -> str:
         "server.http.listen_address": f"{LOOPBACK}:{http}",
         "server.http.advertised_address": f"localhost:{http}",
         "server.https.enabled": "false",
+        "dbms.security.auth_enabled": "true",
         "server.memory.pagecache.size": "512m",
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",

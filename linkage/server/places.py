@@ -121,7 +121,8 @@ class Layout:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.home.chmod(0o700)
             for folder in (self.conf, self.data, self.logs, self.plugins, self.run, self.imports, self.web):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True, mode=0o700)
+                folder.chmod(0o700)
         except OSError as exc:
             raise translate(exc, f"making the server's folder {self.home}") from None
 
@@ -141,11 +142,11 @@ def check_name(path: Path) -> None:
         )
 
 
-def write(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write `text` to `path`, whole or not at all, readable as `mode` says from its first byte on."""
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all, readable by its owner alone from its first byte on."""
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()

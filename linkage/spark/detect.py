@@ -122,11 +122,12 @@ def detect_with(
         tell("reading")
         began = time.monotonic()
         found, passed_over = exports.find(spark, paths)
-        contract = Contract(spark, found, rules)
+        erased = _erased(target)
+        contract = Contract(spark, found, rules, erased)
         _check_prompts(target, contract)
         rejected = contract.rejected()
         if any(CARD_REASON in reason for reason in rejected) and (chance := contract.by_chance()):
-            contract = Contract(spark, found, rules, chance)
+            contract = Contract(spark, found, rules, erased, chance)
             rejected = contract.rejected()
         reading = round(time.monotonic() - began, 3)
         report = detect(
@@ -184,6 +185,12 @@ def _prepared(case: Path, key: Key) -> Rules:
         with store.writing(case) as con:
             store.set_meta(con, "key_id", key.id)
     return Rules(hashed)
+
+
+def _erased(case: Path) -> list[str]:
+    """The keyed hashes of accounts that were erased from the case."""
+    with store.reading(case) as con:
+        return [str(row[0]) for row in con.execute("SELECT account FROM erased").fetchall()]
 
 
 def _check_prompts(case: Path, contract: Contract) -> None:

@@ -9,6 +9,7 @@
 
 from collections.abc import Collection, Mapping
 from functools import reduce
+from types import MappingProxyType
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -18,7 +19,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 from linkage.errors import InputError
 from linkage.ingest import cards
 from linkage.ingest.merge import picked_accounts
-from linkage.ingest.normalise import Rules
+from linkage.ingest.normalise import Rules, hmac
 from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE
 from linkage.ingest.sql import identifier
@@ -50,9 +51,11 @@ class Contract:
     """
 
     def __init__(
-        self, spark: SparkSession, exports: list[Export], rules: Rules, by_chance: Mapping[str, Collection[str]] = {}
-    ) -> None:
+        self, spark: SparkSession, exports: list[Export], rules: Rules, erased: Collection[str] = (),
+        by_chance: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._spark = spark
+        self._erased = spark.createDataFrame([(one,) for one in sorted(erased)], "hashed string") if erased else None
         self._rows: list[tuple[str, DataFrame]] = []
         self.read: dict[str, DataFrame] = {}
         staged: dict[str, list[DataFrame]] = {name: [] for name in TABLES}
@@ -65,7 +68,7 @@ class Contract:
             quoted = {name: identifier(names[spelled]) for name, spelled in found.items()}
             chance = by_chance.get(export.table, ())
             sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "source", "line"), chance)
-            rows = spark.sql(dialect.query(sql))
+            rows = self._known(spark.sql(dialect.query(sql)), export.table)
             self._rows.append((export.table, rows))
             staged[export.table].append(rows)
             rejects += [_torn(raw, export.table), _broken(rows, export.table)]
@@ -73,6 +76,17 @@ class Contract:
         for table, parts in staged.items():
             self._settle(table, parts)
         self.rejects = settled(reduce(DataFrame.unionByName, rejects))
+
+    def _known(self, rows: DataFrame, table: str) -> DataFrame:
+        """Without the rows that name an account which was erased from the case."""
+        if self._erased is None:
+            return rows
+        for column in ("account_id", "other_account_id") if table == "links" else ("account_id",):
+            rows.selectExpr(f"{column} AS name").distinct().where("name IS NOT NULL").createOrReplaceTempView("named")
+            hashed = self._spark.sql(dialect.query(f"SELECT name, {hmac('account', 'name')} AS hashed FROM named"))
+            gone = settled(hashed.join(self._erased, "hashed").selectExpr(f"name AS {column}"))
+            rows = rows.join(gone, column, "left_anti")
+        return rows
 
     def _settle(self, table: str, parts: list[DataFrame]) -> None:
         spark, names = self._spark, STORED[table]
