@@ -24,6 +24,7 @@ from typing import Any, Final
 import duckdb
 
 from linkage import journal, store
+from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError
 from linkage.secret import Key, load_or_make_key
 from linkage.until import utc_now
 
@@ -114,14 +115,19 @@ def note(case: Path, deed: str, facts: Mapping[str, Any]) -> bool:
     """Append an entry on a deed outside the case, such as an export, before it is done.
 
     Returns:
-        whether it was: who may only read the case leaves no trace in it.
+        whether it was: who may only read the case, or has not its key, leaves no trace in it.
 
     Raises:
         LinkageError: as `store.writing`.
     """
     if not os.access(case, os.W_OK) or not os.access(case.parent, os.W_OK):
         return False
-    key = key_of(case)
+    try:
+        key = key_of(case)
+    except CaseBusyError:
+        raise
+    except (InputError, NotFoundError, MachineError, UsageError):
+        return False
     with store.writing(case) as con:
         extend(con, key, deed, facts)
     copy(case)

@@ -45,7 +45,7 @@ class Forgetting:
         rows: how many rows of each table belong to them; once it is done, how many each table lost.
         rings: rings of the newest run that lose a member.
         others: files beside the case that linkage does not rewrite, and that may speak of them.
-        published: where the case was published to, as far as the audit knows.
+        published: where the case was or may have been published to, as far as the audit knows.
     """
 
     accounts: tuple[str, ...]
@@ -199,6 +199,9 @@ def _look(con: duckdb.DuckDBPyConnection, case: Path, named: list[str], key: Key
         "SELECT DISTINCT ring_id FROM kase.members WHERE account_id IN (FROM names) ORDER BY 1"
     ).fetchall()
     targets = con.execute("SELECT facts FROM kase.audit WHERE deed = 'publish' ORDER BY entry").fetchall()
+    to = {str(json.loads(facts)["to"]) for (facts,) in targets}
+    # What an older version published, the audit does not know.
+    whole = con.execute("SELECT 1 FROM kase.audit WHERE entry = 1 AND deed = 'ingest'").fetchone()
     unknown = [name for name in named if name not in known]
     return Forgetting(
         accounts=tuple(sorted(known)),
@@ -208,7 +211,7 @@ def _look(con: duckdb.DuckDBPyConnection, case: Path, named: list[str], key: Key
         rows=rewrite.rows_of(con),
         rings=tuple(str(row[0]) for row in rings),
         others=_others(case),
-        published=tuple(sorted({str(json.loads(facts)["to"]) for (facts,) in targets})),
+        published=tuple(sorted(to if whole else to | {audit.LOCAL})),
     )
 
 

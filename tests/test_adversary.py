@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -114,3 +115,10 @@ def test_no_ring_hides_behind_an_address_that_everybody_has(
                 sum(not truth.get(account) for account in best)
                 <= sum(not truth.get(account) for account in members) + 1
             )
+
+
+def test_the_threat_model_names_tests_that_there_are() -> None:
+    root = Path(__file__).resolve().parent.parent
+    named = re.findall(r"`(tests/[a-z0-9_]+\.py)`", (root / "SECURITY.md").read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (root / name).is_file()] == []

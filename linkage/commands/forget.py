@@ -42,6 +42,7 @@ def command(
     It does not reach what was taken out before: exports, reports, packets, backups, a Neo4j that somebody else looks
     after. Exit code 4 where the case does not know all of the accounts.
     """
+    from linkage.audit import LOCAL
     from linkage.forget import forget, look, pending, settle
     from linkage.seeds import read_accounts
 
@@ -54,7 +55,8 @@ def command(
         return _code(plan)
     if not (yes or not plan.accounts):
         click.confirm(f"Erase {_accounts(plan)} from {case}? It cannot be undone.", abort=True, err=True)
-    held = None if no_publish else _held(case)
+    mirrored = LOCAL in plan.published and not no_publish and (plan.accounts or pending(case))
+    held = _held(case) if mirrored else None
     done = forget(case, named)
     if done.accounts and not as_json:
         tell(f"{case}: erased {_accounts(done)}, {sum(done.rows.values()):,} rows")
