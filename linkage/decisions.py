@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import duckdb
 
-from linkage import journal, store
+from linkage import audit, journal, store
 from linkage.errors import InputError
 from linkage.model import RingStatus
 
@@ -110,6 +110,7 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
         if decision.verdict not in known_verdicts:
             raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(known_verdicts)}.")
         journal.must_be_text(decision.note, decision.by, *decision.tags, *decision.members)
+    key = audit.key_of(case)
     with store.writing(case) as con:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
@@ -135,9 +136,12 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
             )  # fmt: skip
             known |= {(subject, kept.source): kept for subject in kept.subjects}
             added.append(kept)
+            facts = {"decision": kept.number, "ring": kept.ring_id, "verdict": kept.verdict, "source": kept.source}
+            about = {"members": len(kept.members), "digest": audit.digest(key, line(kept))}
+            audit.extend(con, key, "review", facts | about)
     # Also where nothing is new: a crash may have come between the commit and the line beside it.
-    with store.reading(case) as con:
-        journal.append(beside(case), lines(con))
+    journal.append(beside(case), lines(case))
+    audit.copy(case)
     return added
 
 
@@ -211,12 +215,19 @@ def newest(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
 
 
-def lines(con: duckdb.DuckDBPyConnection) -> list[bytes]:
-    """What belongs into the file `beside` an open case."""
-    return [_line(decision) for decision in sorted(of_ring(con), key=attrgetter("number"))]
+def lines(case: Path) -> list[bytes]:
+    """All decisions as they stand in the file beside the case."""
+    with store.reading(case) as con:
+        return list(lines_of(con).values())
 
 
-def _line(decision: Decision) -> bytes:
+def lines_of(con: duckdb.DuckDBPyConnection) -> dict[int, bytes]:
+    """The same by number, from an open case."""
+    return {one.number: line(one) for one in sorted(of_ring(con), key=attrgetter("number"))}
+
+
+def line(decision: Decision) -> bytes:
+    """A decision as it stands there."""
     body: dict[str, Any] = {
         "number": decision.number,
         "ring_id": decision.ring_id,

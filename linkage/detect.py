@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage import __version__, candidates, record, store
+from linkage import __version__, audit, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.context.chances import used
 from linkage.errors import InputError, UsageError
@@ -149,6 +149,8 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
+    # Before hours of work, at the end of which it could not be used.
+    key = audit.key_of(case)
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
     versions |= reader.versions if reader else {}
@@ -266,7 +268,7 @@ def detect(
             }
             if context:
                 parameters["context"] = asdict(context)
-            record.commit(con, case, _run_row(report, started_at, parameters, versions))
+            record.commit(con, case, key, _run_row(report, started_at, parameters, versions))
     return report
 
 

@@ -5,6 +5,7 @@ A test looks for them in every other module.
 
 import fcntl
 import os
+import pwd
 import signal
 import socket
 from pathlib import Path
@@ -36,6 +37,25 @@ def open_itself(path: Path) -> int:
 def user_id() -> int:
     """The number of the user that this process runs as."""
     return os.getuid()
+
+
+def user_name() -> str:
+    """The name of that user by the system's list, not by the environment, which anybody can set; else the number."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    # A name may be any bytes.
+    return name.encode("utf-8", "replace").decode()
+
+
+def give(path: Path, user: int, group: int) -> None:
+    """Make `path` that user's and that group's.
+
+    Raises:
+        PermissionError: only the superuser may.
+    """
+    os.chown(path, user, group)
 
 
 def memory() -> int:

@@ -216,6 +216,25 @@ def scratch(path: Path, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyC
 
 
 @contextmanager
+def held(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """Attach the case at `path` to `con` as the schema `kase`, so that no other process opens it meanwhile.
+
+    What its log holds is in the file by then, and there is no log.
+
+    Raises: as `writing`.
+    """
+    with reading(path):
+        pass
+    quoted = str(path).replace("'", "''")
+    _when_free(lambda: con.execute(f"ATTACH '{quoted}' AS kase"), path)
+    try:
+        con.execute("CHECKPOINT kase")
+        yield
+    finally:
+        _quietly(lambda: con.execute("DETACH kase"))
+
+
+@contextmanager
 def attached(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = True) -> Iterator[None]:
     """Attach the case at `path` to `con` as the schema `kase` (`case` is a keyword).
 

@@ -149,6 +149,9 @@ MAY_NOT_KNOW = {
     "linkage.reach": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results", "linkage.graph"),
     "linkage.impact": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph"),
     "linkage.decisions": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.audit": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.forget": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.rewrite": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
     "linkage.report": (
         "linkage.ingest",
         "linkage.communities",

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import duckdb
 
-from linkage import store
+from linkage import audit, store
 from linkage.errors import CaseBusyError, CheckFailedError, Neo4jError, translate
 from linkage.files import hold
 from linkage.graph import difference, schema, statements
@@ -117,6 +117,9 @@ def publish(
         report.nodes, report.relationships = wanted.nodes, wanted.relationships
         if dry_run:
             return report
+        if report.changed:
+            facts = {"run": wanted.run, "scope": wanted.scope, "to": audit.LOCAL if where.web else where.uri}
+            audit.note(case, "publish", facts | {"nodes": wanted.nodes, "relationships": wanted.relationships})
         _write(con, graph, plan, report, tell)
         tell("checking", 0, 0)
         _verify(con, graph)

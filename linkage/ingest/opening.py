@@ -5,10 +5,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from linkage import store
+from linkage import audit, store
 from linkage.errors import CaseBusyError, InputError, translate
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
-from linkage.secret import key_file
+from linkage.secret import Key, key_file
 
 _ALWAYS_HASHED: Final = frozenset({"email", "phone", "prompt"})
 
@@ -67,7 +67,8 @@ def rules_of(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rul
     with store.reading(case) as con:
         stored = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
         skeletons = keep_skeletons or store.meta(con, "keep_skeletons") == "1"
-        filled = con.execute("SELECT 1 FROM files LIMIT 1").fetchone() is not None
+        # A run by Spark leaves no files, and identifiers as they were.
+        filled = con.execute("SELECT 1 FROM files UNION ALL SELECT 1 FROM runs LIMIT 1").fetchone() is not None
     if filled and wanted and wanted != stored:
         raise InputError(
             f"{case} was made with --hash {','.join(sorted(stored)) or '(nothing)'}, which cannot change any more.",
@@ -76,11 +77,13 @@ def rules_of(case: Path, hash_kinds: Sequence[str], keep_skeletons: bool) -> Rul
     return Rules(stored if filled else wanted, skeletons)
 
 
-def remember(case: Path, keep_private_ips: bool) -> bool:
+def remember(case: Path, keep_private_ips: bool, key: Key) -> bool:
     """Whether private addresses are evidence, for good once it was said."""
     with store.reading(case) as con:
         kept = store.meta(con, "keep_private_ips") == "1"
     if keep_private_ips and not kept:
         with store.writing(case) as con:
             store.set_meta(con, "keep_private_ips", "1")
+            audit.extend(con, key, "ingest", {"keep_private_ips": True})
+        audit.copy(case)
     return kept or keep_private_ips

@@ -121,7 +121,8 @@ class Layout:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.home.chmod(0o700)
             for folder in (self.conf, self.data, self.logs, self.plugins, self.run, self.imports, self.web):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True, mode=0o700)
+                folder.chmod(0o700)
         except OSError as exc:
             raise translate(exc, f"making the server's folder {self.home}") from None
 
@@ -141,10 +142,10 @@ def check_name(path: Path) -> None:
         )
 
 
-def write(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write `text` to `path`, whole or not at all, readable as `mode` says from its first byte on."""
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all, readable by its owner alone from its first byte on."""
     try:
-        with fresh(path, mode=mode) as (name, file):
+        with fresh(path, mode=0o600) as (name, file):
             file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())

@@ -20,7 +20,8 @@ from linkage.export import export
 from linkage.files import private_folder, replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
-from linkage.secret import Key, load_or_make_key
+from linkage.ingest.projection import CARD_REASON
+from linkage.secret import Key, key_file, load_or_make_key
 from linkage.spark import exports, functions
 from linkage.spark.communities import APART, Communities
 from linkage.spark.read import Contract
@@ -114,15 +115,19 @@ def detect_with(
     """`detect_exports` in a session that is there already, which must be one of `session`."""
     tell = progress or (lambda _: None)
     with _target(case, out) as target:
-        key = load_or_make_key(out.absolute() if out else target)
+        key = load_or_make_key(target)
         rules = _prepared(target, key)
         functions.register(spark, key)
         tell("reading")
         began = time.monotonic()
         found, passed_over = exports.find(spark, paths)
-        contract = Contract(spark, found, rules)
+        erased = _erased(target)
+        contract = Contract(spark, found, rules, erased)
         _check_prompts(target, contract)
         rejected = contract.rejected()
+        if any(CARD_REASON in reason for reason in rejected) and (chance := contract.by_chance()):
+            contract = Contract(spark, found, rules, erased, chance)
+            rejected = contract.rejected()
         reading = round(time.monotonic() - began, 3)
         report = detect(
             target,
@@ -157,6 +162,9 @@ def _target(case: Path, out: Path | None) -> Iterator[Path]:
             raise translate(exc, f"making the folder {out}") from None
         made = folder / "case.duckdb"
         store.create(made)
+        # The next run into this folder has the same key.
+        load_or_make_key(out.absolute())
+        key_file(made).symlink_to(key_file(out.absolute()))
         yield made
 
 
@@ -174,6 +182,12 @@ def _prepared(case: Path, key: Key) -> Rules:
         with store.writing(case) as con:
             store.set_meta(con, "key_id", key.id)
     return Rules(hashed)
+
+
+def _erased(case: Path) -> list[str]:
+    """The keyed hashes of accounts that were erased from the case."""
+    with store.reading(case) as con:
+        return [str(row[0]) for row in con.execute("SELECT account FROM erased").fetchall()]
 
 
 def _check_prompts(case: Path, contract: Contract) -> None:

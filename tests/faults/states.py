@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from linkage import allowances, decisions, store
+from linkage import allowances, audit, decisions, store
 
 State = dict[str, tuple[int, str]]
 """Rows, and a checksum of them, by table."""
@@ -56,7 +56,8 @@ def differing(one: State, other: State) -> list[str]:
 
 def beside(case: Path) -> list[str]:
     """Names of what lies beside the case but does not belong to it: scratch, half-written files, logs of changes."""
-    own = {case.name, f"{case.name}.key", decisions.beside(case).name, allowances.beside(case).name}
+    journals = (decisions, allowances, audit)
+    own = {case.name, f"{case.name}.key", *(journal.beside(case).name for journal in journals)}
     return sorted(path.name for path in case.parent.iterdir() if path.name not in own)
 
 
@@ -64,7 +65,7 @@ def journals_agree(case: Path) -> bool:
     """Whether the JSON Lines beside the case say what it says, of decisions and of allowances."""
     with store.reading(case) as con:
         kept = [
-            (decisions.beside(case), decisions.lines(con)),
-            (allowances.beside(case), allowances.lines(con)),
+            (decisions.beside(case), list(decisions.lines_of(con).values())),
+            (allowances.beside(case), list(allowances.lines_of(con).values())),
         ]
     return all((path.read_bytes() if path.exists() else b"") == b"".join(lines) for path, lines in kept)
