@@ -4,9 +4,10 @@
     python benchmarks/leiden.py [--case CASE] [--exports FOLDER] [--least 2]
 
 Three graphs, each at one gamma: the pair graph of a case (by default of a world that `linkage simulate` makes), the
-pair graph of exports that no simulator made (`--exports`), and an LFR graph by networkx. Processor seconds are of the search
-alone, the least of three runs, each library given its own form of the graph before. With --least the exit code is 1
-where igraph takes fewer than so many times our seconds, or where our quality is worse than its by more than `WITHIN`.
+pair graph of exports that no simulator made (`--exports`), and an LFR graph by networkx. Processor seconds are of the
+search alone, the least of three runs, each library given its own form of the graph before. With --least the exit code
+is 1 where igraph takes fewer than so many times our seconds, or where our quality is worse than its by more than
+`WITHIN`.
 igraph is GPL and no dependency.
 """
 
