@@ -3,14 +3,17 @@
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
-# make test-deep  what takes minutes beside it: a hundred worlds of noise, every preset, mangled files, installs
+# make test-deep  what takes minutes beside it: killed commands, faults, noise, presets, installs, a soak; leaves figures
+# make torture  five thousand kills, hours; leaves figures as test-deep does
+# make reliability    write docs/reliability.md from the figures that test-deep or torture left (FIGURES)
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
 BIN := .venv/bin
 DEMO := demo
 SCALES := 0.1 1 4
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-deep lint docs sample bench accuracy sensitivity pictures clean
+FIGURES := reliability-figures
+.PHONY: help demo test test-deep torture reliability lint docs sample bench accuracy sensitivity pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -42,11 +45,27 @@ lint: .venv/made-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Every test over ten seconds is listed.
+SLOW := --durations=0 --durations-min=10
+
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(SLOW)
+
+# What they measured goes into FIGURES, from which `make reliability` writes docs/reliability.md.
+DEEP = LINKAGE_RELIABILITY_OUT=$(CURDIR)/$(FIGURES) $(BIN)/python -m pytest -o norecursedirs='.*' -n 2 --dist loadgroup
 
 test-deep: .venv/made-test
-	$(BIN)/python -m pytest -o norecursedirs='.*' tests/deep
+	rm -rf $(FIGURES)
+	$(DEEP) $(SLOW) tests/deep tests/faults
+
+# So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
+TORTURE := 18
+torture: .venv/made-test
+	rm -rf $(FIGURES)
+	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults
+
+reliability: .venv/made
+	$(BIN)/python docs/reliability.py $(FIGURES)
 
 docs: .venv/made
 	$(BIN)/python docs/generate.py

@@ -44,10 +44,13 @@ FIXED: dict[str, Room] = {
         "It acts while sightings are read.",
         {"HEAVY_USES": ("prompts", JUDGED)},
     ),
+    "linkage.gather": Room(
+        "It acts while sightings are read.",
+        {"RHYTHM_BUCKETS": ("parts", JUDGED)},
+    ),
     "linkage.identify": Room(
         "They act while sightings are read, or are no amount.",
         {
-            "RHYTHM_BUCKETS": ("parts", JUDGED),
             "NEVER": ("", "none: a sign"),
             "ALONE": ("sightings", COST),
             "LIVED": ("exchanges", JUDGED),
@@ -191,8 +194,13 @@ FIXED: dict[str, Room] = {
     "linkage.timing.channels": Room(
         _TIMES_READ,
         {
-            "AGAIN": ("units", TIMED),
             "RARE": ("units", "derived: twice `AGAIN`"),
+        },
+    ),
+    "linkage.timing.pairs": Room(
+        _TIMES_READ,
+        {
+            "AGAIN": ("units", TIMED),
             "MARGIN_BITS": ("bits", TIMED),
             "PAIRS": ("coincidences", COST),
             "THIN": ("seconds", COST),

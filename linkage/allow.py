@@ -10,7 +10,8 @@ import duckdb
 from linkage import allowances, networks, store
 from linkage.allowances import Allowance
 from linkage.errors import InputError, NotFoundError, UsageError
-from linkage.ingest.normalise import is_card_number, stored_value
+from linkage.ingest.card_numbers import is_card_number
+from linkage.ingest.normalise import stored_value
 from linkage.journal import must_be_text
 from linkage.model import TABLES
 from linkage.secret import load_or_make_key
@@ -106,7 +107,6 @@ def _identifier(case: Path, kind: str, typed: str) -> tuple[str, str, bool]:
                 pass
             else:
                 return kind, name if level == "given" else f"{level}:{name}", True
-        hashed = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
     if kind == "ip_net":
         network = networks.net_of(networks.canonical_ip(typed.partition("/")[0]) or "")
         if network is None or ("/" in typed and typed.strip() != network):
@@ -114,15 +114,29 @@ def _identifier(case: Path, kind: str, typed: str) -> tuple[str, str, bool]:
         kept = network
     elif kind == "email_domain":
         kept = typed.strip().lower().removeprefix("@").rstrip(".")
-    elif kind.startswith("link:") or re.fullmatch("[0-9a-f]{32}", typed):
-        # An account's id, or a hash as the commands show it.
+    elif kind.startswith("link:"):
         kept = typed.strip()
     else:
-        kept = stored_value(kind, typed, load_or_make_key(case), hashed)
+        kept = stored_identifier(case, kind, typed)
     if not kept:
         raise InputError(f"That is no {kind}.")
     with store.reading(case) as con:
         return kind, kept, _is_seen(con, kind, kept)
+
+
+def stored_identifier(case: Path, kind: str, typed: str) -> str:
+    """A value of a kind that has hashes or may have them, as the case keeps it; a hash that it shows is taken as it is.
+
+    Raises:
+        InputError: the text is no value of that kind.
+        LinkageError: as `secret.load_or_make_key`.
+    """
+    with store.reading(case) as con:
+        hashed = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
+        # A provider's own tokens may look like hashes, too.
+        if re.fullmatch("[0-9a-f]{32}", typed) and (kind not in hashed or _is_seen(con, kind, typed)):
+            return typed
+    return stored_value(kind, typed, load_or_make_key(case), hashed)
 
 
 def _is_seen(con: duckdb.DuckDBPyConnection, kind: str, value: str) -> bool:

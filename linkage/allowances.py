@@ -12,7 +12,7 @@ from typing import Final
 
 import duckdb
 
-from linkage import journal, store
+from linkage import audit, journal, store
 from linkage.decisions import in_force
 
 _COLUMNS: Final = 'kind, value, allowed, reason, "by", "at", until, run, allowance'
@@ -61,21 +61,25 @@ def record(case: Path, one: Allowance) -> Allowance | None:
         LinkageError: as `store.writing`.
     """
     journal.must_be_text(one.reason, one.by)
+    key = audit.key_of(case)
     with store.writing(case) as con:
         known = [row for row in of_case(con) if (row.kind, row.value) == (one.kind, one.value)]
         number, run = con.execute(
             "SELECT (SELECT coalesce(max(allowance), 0) + 1 FROM allowances), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
         kept = replace(one, number=int(number), run=int(run))
-        if known and replace(known[-1], at=kept.at, run=kept.run, number=kept.number) == kept:
-            return None
-        con.execute(
-            "INSERT INTO allowances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [kept.number, kept.kind, kept.value, kept.allowed, kept.reason, kept.by, kept.at, kept.until, kept.run],
-        )
-    with store.reading(case) as con:
-        journal.append(beside(case), [_line(row) for row in of_case(con)])
-    return kept
+        fresh = not known or replace(known[-1], at=kept.at, run=kept.run, number=kept.number) != kept
+        if fresh:
+            con.execute(
+                "INSERT INTO allowances VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [kept.number, kept.kind, kept.value, kept.allowed, kept.reason, kept.by, kept.at, kept.until, kept.run],
+            )
+            facts = {"allowance": kept.number, "kind": kept.kind, "allowed": kept.allowed}
+            audit.extend(con, key, "allow", {**facts, "digest": audit.digest(key, line(kept))})
+    # Also where nothing is new: a crash may have come between the commit and the line beside it.
+    journal.append(beside(case), lines(case))
+    audit.copy(case)
+    return kept if fresh else None
 
 
 def latest_sql(now: datetime, schema: str = "") -> str:
@@ -104,6 +108,18 @@ def standing(con: duckdb.DuckDBPyConnection, now: datetime) -> list[Allowance]:
     return [made[number] for (number,) in rows if made[number].allowed]
 
 
-def _line(one: Allowance) -> bytes:
+def lines(case: Path) -> list[bytes]:
+    """All of them as they stand in the file beside the case."""
+    with store.reading(case) as con:
+        return list(lines_of(con).values())
+
+
+def lines_of(con: duckdb.DuckDBPyConnection) -> dict[int, bytes]:
+    """The same by number, from an open case."""
+    return {row.number: line(row) for row in of_case(con)}
+
+
+def line(one: Allowance) -> bytes:
+    """One as it stands there."""
     times = {"at": one.at.isoformat() + "Z", "until": one.until and one.until.isoformat() + "Z"}
     return json.dumps({**asdict(one), **times}, ensure_ascii=False).encode() + b"\n"

@@ -23,9 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from linkage.communities import Graph, communities, ladder
+from linkage.communities.graph import numbered
+from linkage.communities.heavy import Heavy
 from linkage.consensus import consensus
 from linkage.errors import UsageError
-from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, pair_edges, pair_prior
+from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, group_ties, pair_edges, pair_prior
+from linkage.evidence.groups import by_group
 from linkage.kernel import kernel
 
 RUNGS: Final = 7
@@ -46,6 +49,7 @@ GROUP_BITS: Final = float(np.log2(PARTNERS))
 """What a group of its own costs. Higher lets more pieces join their union at some dilution of what they share."""
 
 Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -102,9 +106,12 @@ def find(
     elif algorithm == "leiden":
         gammas = [(gamma + resolution) / STEP**rung for rung in range(RUNGS)]
 
+        heavy = Heavy.of(graph, gammas[0])
+
         def run(number: int) -> tuple[Labels, Labels]:
-            levels = ladder(graph, gammas, seed=seed + number * RUNGS)
-            return levels[0], _settle(weighed, at_least(_climb(weighed, levels), 2), min_accounts)
+            levels = ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
+            climbed, net = _climb(weighed, levels)
+            return levels[0], _settle(weighed, at_least(climbed, 2), min_accounts, net)
 
         # The kernels leave the other threads alone, and the order of the results is that of the runs.
         with ThreadPoolExecutor(max_workers=2) as pool:
@@ -118,31 +125,48 @@ def find(
     return Candidates(labels, evidence, stability, len(u), int(first.max(initial=-1)) + 1)
 
 
-def _climb(weighed: Weighed, levels: list[Labels]) -> Labels:
-    """Step 4: climb the ladder, a piece at a time."""
+def _climb(weighed: Weighed, levels: list[Labels]) -> tuple[Labels, Floats]:
+    """Step 4: climb the ladder, a piece at a time.
+
+    Returns:
+        the group of each account, and its bits beyond the prior, NaN where they are not known.
+    """
     labels = levels[0]
+    net, explained = np.full((2, len(labels)), np.nan)  # by each account's piece; NaN where that is not known
     for level in levels[1:]:
-        pieces = int(labels.max()) + 1
-        first = np.unique(labels, return_index=True)[1]
+        start, members = by_group(labels)
+        first, pieces = members[start[:-1]], len(start) - 1
         # A union of one piece is that piece: nothing is to be decided, and nothing to be weighed.
         several = (np.bincount(level[first]) > 1)[level]
-        alone = group_evidence(weighed, np.where(several, labels, -1))
-        union = group_evidence(weighed, np.where(several, level, -1))
-        gain = np.bincount(labels, union.explained - alone.explained, minlength=pieces)
-        tied = np.bincount(labels, union.net, minlength=pieces)
+        unknown = several & np.isnan(explained)
+        for known, found in zip((net, explained), group_ties(weighed, np.where(unknown, labels, -1)), strict=True):
+            known[unknown] = found[unknown]
+        union_net, union = group_ties(weighed, np.where(several, level, -1))
+        gain = np.bincount(labels, np.where(several, union - explained, 0.0), minlength=pieces)
+        tied = np.bincount(labels, union_net, minlength=pieces)
         # A group must be worth its own existence: where several of them meet, each may give that up.
-        grouped = np.bincount(labels) > 1
-        meet = np.bincount(level[first], grouped)[level] > 1
-        spared = np.where(grouped[labels] & meet, GROUP_BITS, 0.0)
-        joins = several & (gain[labels] + spared > 1e-9) & (tied[labels] > 0)
+        grouped = np.diff(start) > 1
+        meet = np.bincount(level[first], grouped)[level[first]] > 1
+        joins = several[first] & (gain + np.where(grouped & meet, GROUP_BITS, 0.0) > 1e-9) & (tied > 0)
+        joining = np.bincount(level[first], joins)[level]
+        whole = several & (joining == np.bincount(level[first])[level])
+        partly = joins[labels] & (joining > 1)
+        net, explained = (
+            np.where(whole, new, np.where(partly, np.nan, old)) for old, new in ((net, union_net), (explained, union))
+        )
         # Labels of unions follow those of the pieces that stay as they are.
-        labels = _numbered(np.where(joins, level + pieces, labels))
-    return labels
+        labels = numbered(np.where(joins[labels], level + pieces, labels))
+    return labels, net
 
 
-def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
-    """Step 5: left-over accounts join, weak members leave, until nothing changes."""
-    net = _Net(weighed)
+def _settle(weighed: Weighed, labels: Labels, min_accounts: int, known: Floats | None = None) -> Labels:
+    """Step 5: left-over accounts join, weak members leave, until nothing changes.
+
+    Args:
+        weighed, labels, min_accounts: the groups, and the smallest that is kept.
+        known: bits beyond the prior of each member, as `_climb` gives them, if they are known.
+    """
+    net = _Net(weighed, labels, known)
     for _ in range(ROUNDS):
         before = labels
         joined = np.where(labels < 0, _nearest_group(weighed, labels), labels)
@@ -160,17 +184,17 @@ def _settle(weighed: Weighed, labels: Labels, min_accounts: int) -> Labels:
 
 
 class _Net:
-    """`group_evidence(...).net` of one partition after another: only groups that changed are weighed again."""
+    """`group_ties(...)` of one partition after another: only groups that changed are weighed again."""
 
-    def __init__(self, weighed: Weighed) -> None:
+    def __init__(self, weighed: Weighed, labels: Labels, known: Floats | None) -> None:
         self._weighed = weighed
-        self._labels: Labels = np.full(weighed.sightings.accounts, -1, np.int64)
-        self._bits = np.zeros(weighed.sightings.accounts)
+        known = np.full(len(labels), np.nan) if known is None else known
+        self._bits, self._labels = np.nan_to_num(known), np.where(np.isnan(known), -1, labels)
 
-    def of(self, labels: Labels) -> NDArray[np.float64]:
+    def of(self, labels: Labels) -> Floats:
         """float64[A], bits beyond the prior; 0 for accounts in no group."""
         changed = ~_same_groups(self._labels, labels) & (labels >= 0)
-        again = group_evidence(self._weighed, np.where(changed, labels, -1)).net
+        again, _ = group_ties(self._weighed, np.where(changed, labels, -1))
         self._bits = np.where(labels < 0, 0.0, np.where(changed, again, self._bits))
         self._labels = labels
         return self._bits
@@ -196,16 +220,8 @@ def at_least(labels: Labels, accounts: int) -> Labels:
         return labels
     sizes = np.bincount(labels[labels >= 0])
     kept = np.where((labels >= 0) & (sizes[labels] >= accounts), labels, -1)
-    return _numbered(kept)
-
-
-def _numbered(labels: Labels) -> Labels:
-    out = np.full(len(labels), -1, np.int64)
-    inside = np.flatnonzero(labels >= 0)
-    if len(inside):
-        _, first, inverse = np.unique(labels[inside], return_index=True, return_inverse=True)
-        out[inside] = np.argsort(np.argsort(first))[inverse]
-    return out
+    found: Labels = numbered(kept)
+    return found
 
 
 def _nearest_group(weighed: Weighed, labels: Labels) -> Labels:

@@ -221,6 +221,14 @@ CREATE TABLE aliases (account_id VARCHAR NOT NULL, kind VARCHAR NOT NULL, value 
     file BIGINT, line BIGINT);
 """
 
+_AUDIT: Final = """
+-- What was done to the case, by whom and when: append-only, each entry chained to the one before (linkage/audit.py).
+CREATE TABLE audit (entry BIGINT PRIMARY KEY, "at" TIMESTAMP NOT NULL, "by" VARCHAR NOT NULL, deed VARCHAR NOT NULL,
+    facts VARCHAR NOT NULL, code VARCHAR NOT NULL);
+-- Accounts that were erased, as HMACs of what they were called: ingest leaves out their rows (linkage/forget.py).
+CREATE TABLE erased (account VARCHAR PRIMARY KEY);
+"""
+
 SCHEMA: Final = (
     _TABLES
     + _DECISIONS
@@ -233,6 +241,7 @@ SCHEMA: Final = (
     + _NULLS
     + _CONTEXT
     + _ALIASES
+    + _AUDIT
 )
 """Makes an empty case."""
 
@@ -252,5 +261,6 @@ MIGRATIONS: Final[dict[int, str]] = {
     + _NULLS
     + _CONTEXT
     + _ALIASES
-    + _PRESET_COLUMN,
+    + _PRESET_COLUMN
+    + _AUDIT,
 }

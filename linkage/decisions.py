@@ -8,17 +8,16 @@ made again, so they also stand in a JSON Lines file beside it.
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final
 
 import duckdb
 
-from linkage import journal, store
+from linkage import audit, journal, store
 from linkage.errors import InputError
 from linkage.model import RingStatus
-from linkage.until import utc_now
 
 VERDICTS: Final[dict[str, RingStatus]] = {
     "confirm": "confirmed",
@@ -27,6 +26,9 @@ VERDICTS: Final[dict[str, RingStatus]] = {
     "open": "open",
 }
 """Each verdict on a ring and the status that it gives; `open` takes an earlier one back: the run's own counts again."""
+
+HERE: Final = "linkage"
+"""The source of what is decided by a command, at the moment of its recording."""
 
 MEMBER_VERDICTS: Final = ("confirm", "dismiss", "watch", "split", "open")
 """Verdicts on members: they belong with the others of the ring, do not, are watched, are a ring of their own."""
@@ -108,27 +110,43 @@ def record(case: Path, decisions: Iterable[Decision]) -> list[Decision]:
         if decision.verdict not in known_verdicts:
             raise InputError(f"There is no verdict {decision.verdict!r}.", f"Use one of: {', '.join(known_verdicts)}.")
         journal.must_be_text(decision.note, decision.by, *decision.tags, *decision.members)
+    key = audit.key_of(case)
     with store.writing(case) as con:
         (last, run) = con.execute(
             "SELECT (SELECT coalesce(max(decision), 0) FROM decisions), (SELECT coalesce(max(run), 0) FROM runs)"
         ).fetchall()[0]
         known = {(subject, one.source): one for one in of_ring(con) for subject in one.subjects}
+        recorded_at = store.now(con)
+        times = dict(con.execute('SELECT decision, least("at", recorded_at) FROM decisions').fetchall())
         for decision in given:
             before = [known.get((subject, decision.source)) for subject in decision.subjects]
             if all(one is not None and one.said == decision.said for one in before):
                 continue
             last += 1
-            kept = replace(decision, number=int(last), run=int(run))
+            kept = replace(decision, at=_utc(decision.at), number=int(last), run=int(run))
+            if kept.source == HERE:
+                # The clock may have gone back since, and the later one counts all the same.
+                earlier = (times[one.number] for (about, _), one in known.items() if about in kept.subjects)
+                kept = replace(kept, at=max(kept.at, max(earlier, default=kept.at)))
+            times[kept.number] = min(kept.at, recorded_at)
             con.execute(
                 "INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 [kept.number, kept.ring_id, kept.verdict, kept.note, list(kept.tags), kept.by, kept.at, kept.source,
-                 kept.run, utc_now(), list(kept.members) or None, kept.until],
+                 kept.run, recorded_at, list(kept.members) or None, kept.until],
             )  # fmt: skip
             known |= {(subject, kept.source): kept for subject in kept.subjects}
             added.append(kept)
-    lines = [_line(decision) for decision in sorted(history(case), key=attrgetter("number"))]
-    journal.append(beside(case), lines)
+            facts = {"decision": kept.number, "ring": kept.ring_id, "verdict": kept.verdict, "source": kept.source}
+            about = {"members": len(kept.members), "digest": audit.digest(key, line(kept))}
+            audit.extend(con, key, "review", facts | about)
+    # Also where nothing is new: a crash may have come between the commit and the line beside it.
+    journal.append(beside(case), lines(case))
+    audit.copy(case)
     return added
+
+
+def _utc(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
 
 
 def in_force(now: datetime) -> str:
@@ -197,7 +215,19 @@ def newest(con: duckdb.DuckDBPyConnection) -> int:
     return int(con.execute("SELECT coalesce(max(decision), 0) FROM decisions").fetchall()[0][0])
 
 
-def _line(decision: Decision) -> bytes:
+def lines(case: Path) -> list[bytes]:
+    """All decisions as they stand in the file beside the case."""
+    with store.reading(case) as con:
+        return list(lines_of(con).values())
+
+
+def lines_of(con: duckdb.DuckDBPyConnection) -> dict[int, bytes]:
+    """The same by number, from an open case."""
+    return {one.number: line(one) for one in sorted(of_ring(con), key=attrgetter("number"))}
+
+
+def line(decision: Decision) -> bytes:
+    """A decision as it stands there."""
     body: dict[str, Any] = {
         "number": decision.number,
         "ring_id": decision.ring_id,

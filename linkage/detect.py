@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage import __version__, candidates, record, store
+from linkage import __version__, audit, candidates, record, store
 from linkage.communities import ALGORITHMS, OBJECTIVES, Engine, Graph, Labels
 from linkage.context.chances import used
 from linkage.errors import InputError, UsageError
@@ -37,7 +37,6 @@ from linkage.rings import (
     recalibrate,
 )
 from linkage.significance import Found, NullModel, how_many, how_many_more, search_nulls, significance, standing
-from linkage.until import utc_now
 
 VERSIONED: Final = ("duckdb", "numba", "numpy", "scipy", "networkx", "python-louvain")
 
@@ -150,7 +149,8 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
-    started_at = utc_now()
+    # Before hours of work, at the end of which it could not be used.
+    key = audit.key_of(case)
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
     versions |= reader.versions if reader else {}
@@ -163,7 +163,9 @@ def detect(
         hub_degree=hub_degree,
         partition=_partition(engine, algorithm, seed),
     )
-    with store.scratch(case) as con:
+    with store.scratch(case, in_memory=True) as con:
+        with store.reading(case) as kept_there:
+            started_at = store.now(kept_there)
         with clock.step("sightings"):
             sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:
@@ -266,7 +268,7 @@ def detect(
             }
             if context:
                 parameters["context"] = asdict(context)
-            record.commit(con, case, _run_row(report, started_at, parameters, versions))
+            record.commit(con, case, key, _run_row(report, started_at, parameters, versions))
     return report
 
 

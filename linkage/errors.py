@@ -115,6 +115,8 @@ def translate(exc: BaseException, doing: str = "") -> LinkageError:
     where = f" while {doing}" if doing else ""
     if isinstance(exc, MemoryError):
         return MachineError(f"Out of memory{where}.", "Free memory, or use a machine with more.")
+    if isinstance(exc, RuntimeError) and "can't start new thread" in str(exc):
+        return MachineError(f"Out of memory or of threads{where}.", "Free some, or give it fewer: LINKAGE_THREADS=1")
     if isinstance(exc, OSError):
         return _from_os(exc, where)
     if type(exc).__module__.partition(".")[0] in ("duckdb", "_duckdb"):

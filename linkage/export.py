@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from linkage import results, store
+from linkage import audit, results, store
 from linkage.errors import MachineError, UsageError, translate
 from linkage.files import replace
 from linkage.indicators import read_key
@@ -102,6 +102,7 @@ def export(
     else:
         made = _tables(case, rings, "parquet" if format == "parquet" else "csv")
     changed = False
+    audit.note(case, "export", {"format": format, "rings": len(rings) or "all", **made.rows})
     try:
         if folder.exists() and not folder.is_dir():
             raise MachineError(f"{folder} is a file, not a folder.", "Name a folder.")

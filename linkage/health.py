@@ -152,7 +152,8 @@ def _case(con: duckdb.DuckDBPyConnection, path: Path) -> Check:
     if not kept.isdigit() or int(kept) > SCHEMA_VERSION:
         return Check("case", "fail", f"{path} was made by a newer linkage", "pip install --upgrade account-linkage")
     if int(kept) < SCHEMA_VERSION:
-        return Check("case", "ok", f"{path} is of version {kept}; the next command brings it to {SCHEMA_VERSION}")
+        said = f"{path} is of version {kept}; the next command brings it to {SCHEMA_VERSION}, and keeps what it was"
+        return Check("case", "ok", said)
     ((accounts, run, started, ingested, unfinished),) = con.execute(
         """SELECT (SELECT count(DISTINCT account_id) FROM account_rows), (SELECT max(run) FROM runs),
             (SELECT max(started_at) FROM runs), (SELECT max(coalesce(finished_at, started_at)) FROM commands),

@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 from linkage import networks, store
 from linkage.allowed_sightings import read_allowed, set_aside
 from linkage.context.chances import add_chances, read_context
+from linkage.gather import RHYTHM_BUCKETS, add_networks, gather
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
 from linkage.scripts import Scripts
 from linkage.timing_sightings import add_timing
 from linkage.until import utc_now
-
-RHYTHM_BUCKETS: Final = 8
-"""A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
 
 NEVER: Final = -(2**62)
 """Stands for a time that the export does not give."""
@@ -71,125 +69,24 @@ CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) 
     UNION SELECT account_id FROM kase.links UNION SELECT other_account_id FROM kase.links);
 """
 
-# Every place where a value is seen: (account, kind, value, label, ip_net, n, first_at, last_at).
-_SEEN: Final = """
-CREATE TABLE events AS
-SELECT account, ip, ip_net, device_id, user_agent, coalesce(w.value, prompt_fingerprint) AS prompt,
-    CASE WHEN w.value IS NOT NULL THEN prompt_fingerprint END AS given, "at"
-FROM kase.exchanges JOIN ids USING (account_id) LEFT JOIN work_of w USING (account, prompt)
-UNION ALL
-SELECT account, ip, ip_net, device_id, user_agent, NULL, NULL, "at" FROM kase.logins JOIN ids USING (account_id);
-
-CREATE TABLE seen AS
-SELECT account, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
-    count(*) AS n, min(added_at) AS first_at, max(added_at) AS last_at
-FROM kase.payments JOIN ids USING (account_id) GROUP BY account, payment_id
-UNION ALL
-SELECT account, 'ip', ip, NULL, any_value(ip_net), count(*), min("at"), max("at")
-FROM events WHERE ip IS NOT NULL GROUP BY account, ip
-UNION ALL
-SELECT account, 'device', device_id, NULL, NULL, count(*), min("at"), max("at")
-FROM events WHERE device_id IS NOT NULL GROUP BY account, device_id
-UNION ALL
-SELECT account, 'user_agent', user_agent, NULL, NULL, count(*), min("at"), max("at")
-FROM events WHERE user_agent IS NOT NULL GROUP BY account, user_agent
-UNION ALL
-SELECT account, 'prompt', prompt, NULL, NULL, count(*), min("at"), max("at")
-FROM events WHERE prompt IS NOT NULL GROUP BY account, prompt
-UNION ALL
-SELECT account, 'prompt', given, NULL, NULL, count(*), min("at"), max("at")
-FROM events WHERE given IS NOT NULL GROUP BY account, given
-UNION ALL
-SELECT account, 'prompt', edge, NULL, NULL, count(*), min("at"), max("at")
-FROM (SELECT account, unnest([opening, ending, nullif(exact, value)]) AS edge, "at"
-    FROM kase.exchanges JOIN ids USING (account_id) JOIN work_of USING (account, prompt))
-WHERE edge IS NOT NULL GROUP BY account, edge
-UNION ALL
-SELECT account, 'email', email, email_label, NULL, 1, created_at, created_at
-FROM people JOIN ids USING (account_id) WHERE email IS NOT NULL
-UNION ALL
-SELECT account, 'email_domain', email_domain, NULL, NULL, 1, created_at, created_at
-FROM people JOIN ids USING (account_id) WHERE email_domain IS NOT NULL
-UNION ALL
-SELECT account, 'phone', phone, phone_label, NULL, 1, created_at, created_at
-FROM people JOIN ids USING (account_id) WHERE phone IS NOT NULL
-UNION ALL
-SELECT account, 'org', org_id, NULL, NULL, 1, created_at, created_at
-FROM people JOIN ids USING (account_id) WHERE org_id IS NOT NULL
-UNION ALL
-SELECT account, kind, value, max(label), max(ip_net), count(*), min("at"), max("at")
-FROM kase.identifiers JOIN ids USING (account_id) GROUP BY account, kind, value
-UNION ALL
--- A tie makes the other account an identifier: whoever is tied to it has it, and it has itself.
-SELECT account, 'link:' || lower(kind), hub, NULL, NULL, count(*), min("at"), max("at")
-FROM (SELECT account_id, other_account_id AS hub, kind, "at" FROM kase.links
-    UNION ALL SELECT other_account_id, account_id, kind, "at" FROM kase.links
-    UNION ALL SELECT account_id, account_id, kind, "at" FROM kase.links
-    UNION ALL SELECT other_account_id, other_account_id, kind, "at" FROM kase.links) JOIN ids USING (account_id)
-GROUP BY account, hub, kind;
-"""
-
-# What an account does beside what it shares. People sleep: how exchanges spread over the day tells them from a script.
-# A new model is the newest that came up after the first tenth of the traffic and took a hundredth of it or more.
-_ACTIVITY: Final = """
-CREATE TABLE new_model AS
-WITH span AS (SELECT min("at") AS first_at, max("at") AS last_at, count(*) AS exchanges FROM kase.exchanges),
-models AS (SELECT model, min("at") AS released, count(*) AS n FROM kase.exchanges
-    WHERE model IS NOT NULL GROUP BY model)
-SELECT model, released FROM models, span
-WHERE released > first_at + (last_at - first_at) / 10
-    AND n >= exchanges / 100.0
-ORDER BY released DESC, model LIMIT 1;
-
-CREATE TABLE activity AS
-WITH prompts AS (SELECT account, count(DISTINCT prompt) AS distinct_prompts FROM events GROUP BY account),
-timed AS (SELECT account_id, count(*) AS exchanges, min("at") AS first_at, max("at") AS last_at,
-    count(coalesce(prompt::VARCHAR, prompt_fingerprint)) AS prompts, count(DISTINCT ip) AS addresses,
-    avg(input_tokens) AS asked, avg(output_tokens) AS answered,
-    min("at") FILTER (WHERE e.model = n.model) AS adopted_at, any_value(n.released) AS released,
-    count(*) FILTER (WHERE "at" BETWEEN n.released AND n.released + INTERVAL 7 DAY) AS after,
-    count(*) FILTER (WHERE e.model = n.model AND "at" <= n.released + INTERVAL 7 DAY) AS switched, {buckets}
-    FROM kase.exchanges e LEFT JOIN new_model n ON true GROUP BY account_id)
-SELECT t.*, coalesce(p.distinct_prompts, 0) AS distinct_prompts
-FROM timed t JOIN ids USING (account_id) LEFT JOIN prompts p USING (account);
-"""
-
-# The network of an address: derived, unless ingest had to before it hashed the address.
-_NETWORKS: Final = r"""
-CREATE TABLE nets AS SELECT value, net, {private} AS private FROM (
-    SELECT value, CASE WHEN max(ip_net) IS NOT NULL THEN max(ip_net)
-        WHEN contains(value, ':') THEN net_of(value)
-        ELSE regexp_replace(value, '\d+$', '0/24') END AS net
-    FROM seen WHERE kind = 'ip' GROUP BY value);
-"""
-
-_NETWORK_SIGHTINGS: Final = """
-INSERT INTO seen
-SELECT account, 'ip_net', net, NULL, NULL, sum(n)::BIGINT, min(first_at), max(last_at)
-FROM seen JOIN nets USING (value) WHERE kind = 'ip' GROUP BY account, net;
-"""
-
 _SIGHTINGS: Final = """
 CREATE TABLE shared AS
 SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
-    SELECT kind, value, max(label) AS label, count(DISTINCT account) AS accounts FROM seen
+    SELECT kind, value, max(label) AS label, count(*) AS accounts FROM seen
     GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value)
     LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (kind, value);
 
 CREATE TABLE sightings AS
 WITH most AS (SELECT account, coalesce(trust, kind) AS weighed_as, max(n) AS most
     FROM seen LEFT JOIN trusted USING (kind, value) GROUP BY ALL)
-SELECT s.account, h.identifier, sum(s.n)::BIGINT AS count, greatest(sum(s.n), max(m.most))::BIGINT AS most,
-    min(s.first_at) AS first_at, max(s.last_at) AS last_at
+SELECT s.account, h.identifier, s.n AS count, m.most, s.first_at, s.last_at
 FROM seen s JOIN shared h USING (kind, value)
     JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
-GROUP BY s.account, h.identifier ORDER BY h.identifier, s.account;
+ORDER BY h.identifier, s.account;
 
 -- What an account alone works with is a work too, though nobody else's.
 CREATE TABLE alone AS
-WITH own AS (SELECT kind, value, any_value(account) AS account, sum(n)::BIGINT AS n, min(first_at) AS first_at,
-        max(last_at) AS last_at
-    FROM seen GROUP BY kind, value HAVING min(account) = max(account)),
+WITH own AS (SELECT * FROM seen ANTI JOIN shared USING (kind, value)),
 weighed AS (SELECT o.*, CASE WHEN o.kind = 'prompt' AND w.value IS NOT NULL THEN '{worked}'
         ELSE coalesce(t.trust, o.kind) END AS weighed_as
     FROM own o LEFT JOIN trusted t USING (kind, value) LEFT JOIN workers w USING (account, value)),
@@ -204,7 +101,8 @@ FROM weighed w JOIN part USING (weighed_as) JOIN most m USING (account, weighed_
 WHERE part >= 1 OR left(md5(w.account::VARCHAR || ' ' || w.value), 6) < format('{{:06x}}', (16777216 * part)::BIGINT);
 
 DROP TABLE seen;
-DROP TABLE events;
+DROP TABLE timed;
+DROP TABLE drafts;
 """
 
 
@@ -339,27 +237,8 @@ def number_accounts(tables: Scripts) -> None:
     tables.execute(_IDS)
 
 
-def gather(tables: Scripts) -> None:
-    """Leave `events`, `seen` and `activity` of the contract tables `kase.…`; reads `ids`, `people` and `work_of`."""
-    tables.execute(_SEEN)
-    width = 24 // RHYTHM_BUCKETS
-    buckets = ", ".join(f'count(*) FILTER (WHERE hour("at") // {width} = {part}) AS rhythm_{part}' for part in _PARTS)
-    tables.execute(_ACTIVITY.format(buckets=buckets))
-
-
-def add_networks(tables: Scripts, *, keep_private: bool) -> None:
-    """Derive `ip_net`, and take private addresses out of the evidence unless the case keeps them.
-
-    Needs the functions `net_of` and `is_private`.
-    """
-    tables.execute(_NETWORKS.format(private=networks.private_sql("net")))
-    if not keep_private:
-        tables.execute("DELETE FROM seen WHERE kind = 'ip' AND value IN (SELECT value FROM nets WHERE private)")
-    tables.execute(_NETWORK_SIGHTINGS)
-
-
 def find_shared(tables: Scripts) -> None:
-    """Leave `shared`, `sightings` and `alone`, and take `seen` and `events` away."""
+    """Leave `shared`, `sightings` and `alone`, and take `seen` and `timed` away."""
     tables.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
 
 

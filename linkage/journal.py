@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from linkage.errors import InputError, translate
+from linkage.files import hold
 
 
 def must_be_text(*texts: str) -> None:
@@ -29,15 +30,19 @@ def append(path: Path, lines: Sequence[bytes]) -> None:
         MachineError: the file cannot be read or written.
     """
     try:
-        kept = path.read_bytes() if path.exists() else b""
-        # A line that was cut off by a crash is written again.
-        kept = kept[: kept.rfind(b"\n") + 1]
-        missing = lines[kept.count(b"\n") :]
-        if not missing:
+        if not lines:
             return
         with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            file.truncate(len(kept))
+            # Two that append at once would each write what it missed over the other's.
+            hold(file.fileno(), path, wait=True)
+            kept = file.read()
+            # A line that was cut off by a crash is written again.
+            kept = kept[: kept.rfind(b"\n") + 1]
+            missing = lines[kept.count(b"\n") :]
+            if not missing:
+                return
             file.seek(len(kept))
+            file.truncate()
             file.write(b"".join(missing))
             file.flush()
             os.fsync(file.fileno())

@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from linkage import files, store
+from linkage import audit, files, store
 from linkage.errors import InputError, NotFoundError, UsageError, translate
 from linkage.results import RunRow, newest_run
 from linkage.results import ring as ring_named
@@ -71,6 +71,7 @@ def write(case: Path, name: str, folder: Path, *, limit: int = ROWS) -> list[Pat
     """
     made = _packet(case, name, limit)
     ring_id = json.loads(made[MANIFEST])["ring_id"]
+    audit.note(case, "packet", {"ring": ring_id})
     try:
         folder.mkdir(parents=True, exist_ok=True)
         there = sorted(path.name for path in folder.iterdir())

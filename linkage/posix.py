@@ -5,8 +5,10 @@ A test looks for them in every other module.
 
 import fcntl
 import os
+import pwd
 import signal
 import socket
+from pathlib import Path
 from typing import Final
 
 KILL: Final = signal.SIGKILL
@@ -23,9 +25,37 @@ def lock(handle: int, *, wait: bool = True) -> None:
     fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
+def open_itself(path: Path) -> int:
+    """A handle, for reading, on the file or folder at `path`.
+
+    Raises:
+        OSError: as the system says it; a symbolic link is refused.
+    """
+    return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+
+
 def user_id() -> int:
     """The number of the user that this process runs as."""
     return os.getuid()
+
+
+def user_name() -> str:
+    """The name of that user by the system's list, not by the environment, which anybody can set; else the number."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    # A name may be any bytes.
+    return name.encode("utf-8", "replace").decode()
+
+
+def give(path: Path, user: int, group: int) -> None:
+    """Make `path` that user's and that group's.
+
+    Raises:
+        PermissionError: only the superuser may.
+    """
+    os.chown(path, user, group)
 
 
 def memory() -> int:

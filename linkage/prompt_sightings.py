@@ -36,7 +36,7 @@ REPEATED: Final = 3
 """So often."""
 
 SENT: Final = """
-CREATE TABLE sent AS SELECT account, prompt, count(*) AS n
+CREATE TABLE sent AS SELECT account, prompt, count(*) AS n, epoch_us(min("at")) AS first, epoch_us(max("at")) AS last
 FROM kase.exchanges JOIN ids USING (account_id) WHERE prompt IS NOT NULL GROUP BY account, prompt;
 """
 
@@ -71,12 +71,12 @@ FROM few JOIN kase.templates USING (prompt) JOIN kase.prompts USING (prompt) ORD
 
 _WORKS: Final = """
 CREATE TABLE work_of AS
-WITH placed AS (SELECT s.account, s.prompt, s.n, coalesce(f.template, t.body) AS template, t.opening, t.ending,
-        p.tokens, f.template IS NOT NULL AS common, count(*) OVER (PARTITION BY s.prompt) AS sent_by
+WITH placed AS (SELECT s.account, s.prompt, s.n, s.first, s.last, coalesce(f.template, t.body) AS template, t.opening,
+        t.ending, p.tokens, f.template IS NOT NULL AS common, count(*) OVER (PARTITION BY s.prompt) AS sent_by
     FROM sent s JOIN kase.templates t USING (prompt) JOIN kase.prompts p USING (prompt)
         LEFT JOIN followed f USING (account, prompt)),
 sizes AS (SELECT template, min(prompt) <> max(prompt) AS several FROM placed GROUP BY template)
-SELECT account, prompt, n, tokens, common,
+SELECT account, prompt, n, first, last, tokens, common,
     CASE WHEN several THEN 'template:' ELSE 'exact:' END || format('{:016x}', template) AS value,
     CASE WHEN several AND sent_by > 1 THEN 'exact:' || format('{:016x}', prompt) END AS exact,
     'opening:' || format('{:016x}', opening) AS opening, 'ending:' || format('{:016x}', ending) AS ending
@@ -121,11 +121,11 @@ DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted W
 def find_works(con: duckdb.DuckDBPyConnection) -> None:
     """Leave the works of all accounts in the scratch database `con`.
 
-    Tables left: `work_of` (account, prompt, n, tokens, common, value, exact, opening, ending), where `value` is what
-    stands for the prompt: its template, or itself where nobody sent another prompt of that template; `exact` is
-    the prompt itself where it has a template and others sent it too; `common` says that the account shares the template
-    with others by all that it sends. `followed` (account, prompt, template) has the latter, `others` (template,
-    accounts) how many other accounts send such a template, but less.
+    Tables left: `work_of` (account, prompt, n, first, last, tokens, common, value, exact, opening, ending), where
+    `value` is what stands for the prompt: its template, or itself where nobody sent another prompt of that
+    template; `exact` is the prompt itself where it has a template and others sent it too; `common` says that the
+    account shares the template with others by all that it sends. `followed` (account, prompt, template) has the
+    latter, `others` (template, accounts) how many other accounts send such a template, but less.
     Reads `ids`; the case is attached as `kase`.
     """
     con.execute(SENT)
@@ -133,7 +133,7 @@ def find_works(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def works_of_sent(con: duckdb.DuckDBPyConnection) -> None:
-    """`find_works` from a table `sent` (account, prompt, n) that is there already."""
+    """`find_works` from a table `sent` (account, prompt, n, first, last) that is there already."""
     con.execute(_SAMPLE.format(part=PART_PROMPTS, heavy=HEAVY_USES, most=SAMPLE))
     found, prompt, body = _outlines(con)
     template = same(found)

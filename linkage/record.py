@@ -9,7 +9,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
-from linkage import decisions, store
+from linkage import audit, decisions, store
 from linkage.allowances import BY_WHOM
 from linkage.bonds import bonds
 from linkage.errors import CaseBusyError
@@ -17,6 +17,7 @@ from linkage.evidence import Hub, Weighed, identifier_bits, pair_prior
 from linkage.identify import BEHAVIOURS, NEVER
 from linkage.model import kind_of
 from linkage.rings import Bond, Earlier, Judged
+from linkage.secret import Key
 from linkage.significance import NullModel
 
 BYSTANDERS: Final = 50
@@ -279,8 +280,8 @@ def _likeness(weighed: Weighed) -> dict[str, Any]:
     }
 
 
-def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> None:
-    """Put the staged tables in the place of the last run's, in one transaction."""
+def commit(con: duckdb.DuckDBPyConnection, case: Path, key: Key, run_row: list[Any]) -> None:
+    """Put the staged tables in the place of the last run's, in one transaction; `key` is the case's."""
     with store.attached(con, case, read_only=False):
         newest = con.execute("SELECT coalesce(max(run), 0) FROM kase.runs").fetchall()[0][0]
         if newest != run_row[0] - 1:
@@ -291,3 +292,6 @@ def commit(con: duckdb.DuckDBPyConnection, case: Path, run_row: list[Any]) -> No
         con.execute("INSERT INTO kase.runs VALUES (?, ?, ?, ?, ?, ?, ?)", run_row)
         for name in ("memberships", "lineage"):
             con.execute(f"INSERT INTO kase.{name} SELECT ?, * FROM out_{name}", [run_row[0]])  # noqa: S608
+        ((rings, listed),) = con.execute("SELECT count(*), count(*) FILTER (listed) FROM out_rings").fetchall()
+        audit.extend(con, key, "detect", {"run": run_row[0], "rings": rings, "listed": listed}, schema="kase.")
+    audit.copy(case)

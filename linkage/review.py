@@ -13,8 +13,6 @@ from linkage.results import RingRow
 from linkage.until import until as end_of
 from linkage.until import utc_now
 
-SOURCE: Final = "linkage"
-
 RETURNS: Final = 0.25
 """A dismissed ring comes back when so many of its accounts joined since."""
 
@@ -133,7 +131,7 @@ def decide(
         )
     if verdict == "split" and not 0 < len(named) < len(there):
         raise UsageError("A split names some members of the ring, and not all.", "Name them: --member ACCOUNT")
-    one = Decision(ring_id, verdict, note, tuple(tags), by, now, SOURCE, members=named, until=ends)
+    one = Decision(ring_id, verdict, note, tuple(tags), by, now, decisions.HERE, members=named, until=ends)
     added = decisions.record(case, [one])
     return added[0] if added else None
 

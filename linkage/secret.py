@@ -1,7 +1,8 @@
 """The pepper: the secret under which raw prompts, e-mails and phone numbers become HMACs.
 
-It comes from `LINKAGE_PEPPER`, or else from a random key file beside the case that only its owner can read. The case
-stores the key's id, never the key; a command with another key is refused, since its values could not match.
+It comes from `LINKAGE_PEPPER`, from the file that `LINKAGE_PEPPER_FILE` names, or else from a random key file beside
+the case that only its owner can read; never from a command line, which other users of the machine see. The case stores
+the key's id, never the key; a command with another key is refused, since its values could not match.
 """
 
 import hashlib
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Final
 
 from linkage import store
-from linkage.errors import InputError, MachineError, translate
+from linkage.errors import InputError, MachineError, NotFoundError, UsageError, translate
+from linkage.files import clear, fresh
 
 ENVIRONMENT: Final = "LINKAGE_PEPPER"
+IN_FILE: Final = "LINKAGE_PEPPER_FILE"
 _BLOCK: Final = 64
 
 
@@ -36,6 +39,10 @@ class Key:
         """Tells keys apart without giving them away."""
         return hmac.new(self.secret, b"linkage key id", hashlib.sha256).hexdigest()[:16]
 
+    def hash(self, kind: str, value: str) -> str:
+        """What the case keeps of a value of a kind that it may not name, as `ingest.normalise.hmac` does in SQL."""
+        return hmac.new(self.secret, f"{kind}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+
     def pads(self) -> tuple[bytes, bytes]:
         """Inner and outer block of HMAC-SHA256 (RFC 2104), for engines that only have SHA-256."""
         secret = self.secret if len(self.secret) <= _BLOCK else hashlib.sha256(self.secret).digest()
@@ -53,16 +60,12 @@ def load_or_make_key(case: Path) -> Key:
 
     Raises:
         InputError: another key than the one that the case was made with, or an empty one.
-        MachineError: the key file cannot be read or written.
+        UsageError, NotFoundError: the environment names two keys, or a file that is not there.
+        MachineError: the key file cannot be read or written, or others may use the one that the environment names.
     """
-    from_environment = os.environ.get(ENVIRONMENT)
-    path = key_file(case)
-    if from_environment is not None:
-        if not from_environment.strip():
-            raise InputError(
-                f"{ENVIRONMENT} is set but empty.", f"Set it to a long random text, or: unset {ENVIRONMENT}"
-            )
-        key, source = Key(from_environment.encode()), ENVIRONMENT
+    given, path = _given(), key_file(case)
+    if given is not None:
+        key, source = given
     else:
         key, source = _from_file(path, may_make=not _known_id(case)), str(path)
     known = _known_id(case)
@@ -74,6 +77,35 @@ def load_or_make_key(case: Path) -> Key:
     return key
 
 
+def _given() -> tuple[Key, str] | None:
+    """The key that the environment gives, or names a file of, and where it came from."""
+    plain, path = os.environ.get(ENVIRONMENT), os.environ.get(IN_FILE)
+    if plain is not None and path is not None:
+        raise UsageError(f"{ENVIRONMENT} and {IN_FILE} are both set.", f"Use one: unset {ENVIRONMENT}")
+    if plain is not None:
+        if not plain.strip():
+            raise InputError(
+                f"{ENVIRONMENT} is set but empty.", f"Set it to a long random text, or: unset {ENVIRONMENT}"
+            )
+        # What the shell could not read as text is a key all the same.
+        return Key(os.fsencode(plain)), ENVIRONMENT
+    if path is None:
+        return None
+    file = Path(path)
+    if not file.is_file():
+        raise NotFoundError(f"{IN_FILE} names no file: {path or 'nothing'}.", "Name the file that holds the key.")
+    try:
+        open_to = file.stat().st_mode & 0o077
+        secret = file.read_bytes().strip()
+    except OSError as exc:
+        raise translate(exc, f"reading {IN_FILE}") from None
+    if open_to:
+        raise MachineError(f"Others than its owner may use the key file {file}.", f"Run: chmod 600 {file}")
+    if not secret:
+        raise InputError(f"The key file {file} is empty.", f"Name another with {IN_FILE}.")
+    return Key(secret), f"{file} ({IN_FILE})"
+
+
 def _known_id(case: Path) -> str:
     if not case.is_file():
         return ""
@@ -83,6 +115,8 @@ def _known_id(case: Path) -> str:
 
 def _from_file(path: Path, *, may_make: bool) -> Key:
     try:
+        # One that was killed between its making and the end of its other name.
+        clear(path, ".new")
         if not path.exists():
             if not may_make:
                 raise MachineError(
@@ -107,16 +141,11 @@ def make_key_file(path: Path) -> bool:
     Raises:
         OSError: as the system says it.
     """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
-    try:
-        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(secrets.token_hex(32) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+    with fresh(path, mode=0o600) as (name, file):
+        file.write(secrets.token_hex(32).encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
         with suppress(FileExistsError):
-            os.link(fresh, path)
+            os.link(name, path)
             return True
         return False
-    finally:
-        fresh.unlink(missing_ok=True)

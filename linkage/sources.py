@@ -41,7 +41,8 @@ SELECT e.*, coalesce(f.template, t.body) AS template, t.opening, t.ending
 FROM exchanges e SEMI JOIN ring_members USING (account_id)
     LEFT JOIN templates t USING (prompt) LEFT JOIN followed f USING (account_id, prompt);
 CREATE TEMP TABLE logged AS SELECT * FROM logins SEMI JOIN ring_members USING (account_id);
-CREATE TEMP TABLE addresses AS SELECT ip, net_of(ip) AS net
+-- The network of a hashed address was kept at ingest.
+CREATE TEMP TABLE addresses AS SELECT ip, CASE WHEN contains(ip, '.') OR contains(ip, ':') THEN net_of(ip) END AS net
 FROM (SELECT ip FROM sent UNION SELECT ip FROM logged UNION SELECT value FROM identifiers
     SEMI JOIN ring_members USING (account_id) WHERE kind = 'ip') WHERE ip IS NOT NULL;
 CREATE TEMP TABLE asked_prompts AS

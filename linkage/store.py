@@ -4,16 +4,14 @@ DuckDB lets one writer or many readers in. Readers open read-only and briefly; w
 for `WAIT_SECONDS` and then names the holder.
 """
 
-import glob
 import os
 import re
 import secrets
-import shutil
-import tempfile
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -22,8 +20,12 @@ import duckdb
 from linkage import __version__
 from linkage.case_schema import MIGRATIONS, SCHEMA, SCHEMA_VERSION
 from linkage.errors import CaseBusyError, InputError, MachineError, NotFoundError, UsageError, translate
+from linkage.files import private_folder
+from linkage.until import utc_now
 
 WAIT_SECONDS: Final = 10.0
+
+_SCRATCH: Final = ".scratch"
 
 
 class Stoppable(Protocol):
@@ -106,31 +108,36 @@ def interrupt() -> None:
         _quietly(con.interrupt)
 
 
-def create(path: Path) -> None:
+def create(path: Path) -> bool:
     """Make an empty case file at `path`: whole or not at all.
+
+    Returns:
+        Whether it was made: a file that is there already, or that another process was quicker to make, stays.
 
     Raises:
         MachineError: the folder cannot be written.
     """
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        con = connect(fresh)
-        try:
-            con.execute(SCHEMA)
-            facts = {
-                "schema_version": str(SCHEMA_VERSION),
-                "case_id": secrets.token_hex(8),
-                "made_by": __version__,
-            }
-            con.executemany("INSERT INTO meta VALUES (?, ?)", list(facts.items()))
-        finally:
-            con.close()
-        fresh.replace(path)
+        with private_folder(path, _SCRATCH) as folder:
+            fresh = folder / "case.duckdb"
+            con = connect(fresh)
+            try:
+                con.execute(SCHEMA)
+                facts = {
+                    "schema_version": str(SCHEMA_VERSION),
+                    "case_id": secrets.token_hex(8),
+                    "made_by": __version__,
+                }
+                con.executemany("INSERT INTO meta VALUES (?, ?)", list(facts.items()))
+            finally:
+                con.close()
+            # Not renamed: that would replace the case of a process that was quicker, with all that it holds.
+            with suppress(FileExistsError):
+                os.link(fresh, path)
+                return True
+            return False
     except Exception as exc:
         raise translate(exc, f"making the case file {path}") from None
-    finally:
-        fresh.unlink(missing_ok=True)
-        fresh.with_name(fresh.name + ".wal").unlink(missing_ok=True)
 
 
 @contextmanager
@@ -163,6 +170,16 @@ def writing(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         _quietly(con.close)
 
 
+def settle(path: Path) -> None:
+    """Take into the case what a killed process had committed to the log beside it, so that the one file has all.
+
+    Raises: as `writing`.
+    """
+    if path.with_name(path.name + ".wal").exists():
+        with writing(path):
+            pass
+
+
 @contextmanager
 def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     con.execute("BEGIN")
@@ -175,32 +192,46 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def scratch(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def scratch(path: Path, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection to an empty database in a private folder beside the case at `path`; both vanish at the end.
 
     Long work happens here, so that the case is held only while it is read (`attached`) and for the final commit.
+
+    Args:
+        path: the case.
+        in_memory: keep tables in memory, and put into the folder only what finds no room there: for tables that are
+            read soon, since to compress them for the disk takes longer than to make them.
     """
-    _sweep(path)
-    try:
-        folder = tempfile.TemporaryDirectory(prefix=f".{path.name}.", suffix=".scratch", dir=path.parent)
-    except OSError as exc:
-        raise translate(exc, f"making a scratch folder beside {path}") from None
-    with folder as name:
-        con = connect(Path(name) / "scratch.duckdb")
+    with ExitStack() as stack:
         try:
+            folder = stack.enter_context(private_folder(path, _SCRATCH))
+        except OSError as exc:
+            raise translate(exc, f"making a scratch folder beside {path}") from None
+        con = connect(":memory:" if in_memory else folder / "scratch.duckdb")
+        try:
+            con.execute("SET temp_directory = ?", [str(folder / "spilled")])
             yield con
         finally:
             con.close()
 
 
-def _sweep(path: Path) -> None:
-    """Remove scratch folders that a killed process left beside the case: those whose database nobody holds."""
-    for folder in path.parent.glob(f".{glob.escape(path.name)}.*.scratch"):
-        try:
-            connect(folder / "scratch.duckdb").close()
-        except duckdb.Error:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
+@contextmanager
+def held(con: duckdb.DuckDBPyConnection, path: Path) -> Iterator[None]:
+    """Attach the case at `path` to `con` as the schema `kase`, so that no other process opens it meanwhile.
+
+    What its log holds is in the file by then, and there is no log.
+
+    Raises: as `writing`.
+    """
+    with reading(path):
+        pass
+    quoted = str(path).replace("'", "''")
+    _when_free(lambda: con.execute(f"ATTACH '{quoted}' AS kase"), path)
+    try:
+        con.execute("CHECKPOINT kase")
+        yield
+    finally:
+        _quietly(lambda: con.execute("DETACH kase"))
 
 
 @contextmanager
@@ -214,9 +245,9 @@ def attached(con: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool = Tr
     # The checks of `reading` come first: existence, permission, version.
     with reading(path):
         pass
-    quoted = str(path).replace("'", "''")
+    quoted = _quoted(str(path), "'")
     mode = "READ_ONLY" if read_only else "READ_WRITE"
-    _when_free(lambda: con.execute(f"ATTACH '{quoted}' AS kase ({mode})"), path)
+    _when_free(lambda: con.execute(f"ATTACH {quoted} AS kase ({mode})"), path)
     try:
         if read_only:
             yield
@@ -237,6 +268,28 @@ def meta(con: duckdb.DuckDBPyConnection, key: str, default: str = "") -> str:
 def set_meta(con: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
     """Set `key` in the case's `meta` table."""
     con.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", [key, value])
+
+
+_NOTED: Final = """
+SELECT max(noted) FROM (
+    SELECT max(greatest(started_at, finished_at)) AS noted FROM {0}commands
+    UNION ALL SELECT max(started_at) FROM {0}runs
+    UNION ALL SELECT max(recorded_at) FROM {0}decisions)
+"""
+
+
+def now(con: duckdb.DuckDBPyConnection, schema: str = "") -> datetime:
+    """The time for what is noted next in an open case, UTC without a zone.
+
+    It is later than all that was noted before, also where the machine's clock went back: what is newer than what, and
+    which decision is the last, is told by these times.
+
+    Args:
+        con: the connection.
+        schema: of the case, with a point behind it.
+    """
+    ((noted,),) = con.execute(_NOTED.format(schema)).fetchall()
+    return max(utc_now(), noted + timedelta(microseconds=1)) if noted else utc_now()
 
 
 def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
@@ -266,7 +319,10 @@ def _open(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
 
 
 def _migrate(path: Path) -> None:
-    """Bring a case of an older version up to date: whole or not at all. Nothing that it holds is changed."""
+    """Bring a case of an older version up to date: whole or not at all. Nothing that it holds is changed.
+
+    What it was is kept beside it (`backup`).
+    """
     if not os.access(path, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise MachineError(
             f"{path} is of an older version and must be brought up to date, but may not be written.",
@@ -274,12 +330,43 @@ def _migrate(path: Path) -> None:
         )
     con = _when_free(lambda: connect(path), path)
     try:
+        version = int(meta(con, "schema_version"))
+        # Another process may have been quicker.
+        if version < SCHEMA_VERSION:
+            _back_up(con, path, version)
         with _transaction(con):
-            for version in range(int(meta(con, "schema_version")), SCHEMA_VERSION):
-                con.execute(MIGRATIONS[version])
+            for step in range(version, SCHEMA_VERSION):
+                con.execute(MIGRATIONS[step])
             set_meta(con, "schema_version", str(SCHEMA_VERSION))
+    except Exception as exc:
+        raise translate(exc, f"bringing {path} up to date") from None
     finally:
         _quietly(con.close)
+
+
+def backup(path: Path, version: int) -> Path:
+    """Where the case at `path` is kept as it was when it was of that version, before it was brought up to date."""
+    return path.with_name(f"{path.name}.v{version}")
+
+
+def _back_up(con: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:
+    """Copy what an open case holds, whole or not at all.
+
+    Not file by file: to close a file that this process has open would let go of its lock.
+    """
+    with private_folder(path, _SCRATCH) as folder:
+        fresh = folder / "case.duckdb"
+        ((name,),) = con.execute("SELECT current_database()").fetchall()
+        kept, here = _quoted(str(fresh), "'"), _quoted(str(name), '"')
+        con.execute(f"ATTACH {kept} AS kept")
+        con.execute(f"COPY FROM DATABASE {here} TO kept")
+        con.execute("DETACH kept")
+        fresh.chmod(path.stat().st_mode & 0o777)
+        fresh.replace(backup(path, version))
+
+
+def _quoted(text: str, mark: str) -> str:
+    return mark + text.replace(mark, 2 * mark) + mark
 
 
 def _when_free(

@@ -13,11 +13,12 @@ WORKS: Final = """
 CREATE TABLE works AS SELECT value, (row_number() OVER (ORDER BY value) - 1)::INTEGER AS work FROM (
     SELECT value FROM seen WHERE kind = 'prompt' GROUP BY value HAVING min(account) <> max(account));
 """
-EVENTS: Final = """SELECT account, work, epoch_us("at") AS "at" FROM events JOIN works ON value = prompt"""
+EVENTS: Final = """SELECT account, work, epoch_us("at") AS "at"
+FROM timed JOIN drafts USING (draft) JOIN works USING (value)"""
 _ORGS = """SELECT dense_rank() OVER (ORDER BY p.org_id) AS org, account
 FROM people p JOIN ids USING (account_id) WHERE p.org_verified AND p.org_id IS NOT NULL"""
 _SEEN = """
-INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(first), make_timestamp(last)
+INSERT INTO seen SELECT account, kind, value, label, NULL, n, 0, make_timestamp(first), make_timestamp(last)
 FROM found_accounts;
 INSERT INTO ceilings SELECT kind, value, bits FROM found;
 DROP TABLE works;
@@ -27,7 +28,7 @@ DROP TABLE works;
 def add_timing(con: duckdb.DuckDBPyConnection) -> None:
     """Add bursts, hand-offs and balanced loads to `seen`, and leave in `ceilings` what each is worth at most.
 
-    Reads `ids`, `people`, `events` and `seen` of the scratch database `con`.
+    Reads `ids`, `people`, `timed`, `drafts` and `seen` of the scratch database `con`.
     """
     con.execute(WORKS)
     found = find_timing(con, con.execute(EVENTS).fetchnumpy())

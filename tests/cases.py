@@ -1,5 +1,6 @@
 """Cases and sightings made by hand, for tests of what comes after ingest."""
 
+import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def forget_places(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE null_models; DROP TABLE bound; DROP TABLE allowances; DROP TABLE allowed_sightings")
     for table in ("context_tables", "context_ranges", "context_systems", "context_domains", "places"):
         con.execute(f"DROP TABLE {table}")
-    con.execute("DROP TABLE aliases; ALTER TABLE files DROP COLUMN preset")
+    con.execute("DROP TABLE aliases; ALTER TABLE files DROP COLUMN preset; DROP TABLE audit; DROP TABLE erased")
     for column in ("members", "until"):
         con.execute(f"ALTER TABLE IF EXISTS decisions DROP COLUMN {column}")
     for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links"):
@@ -86,3 +87,10 @@ def sightings(rows: Sequence[tuple[str, str, str]], counts: Sequence[int] | None
         rivals=np.zeros(len(shared), np.int64),
         behaviour=np.full((len(names), len(BEHAVIOURS)), np.nan),
     )
+
+
+def copied(case: Path, folder: Path) -> Path:
+    """A copy of a case, with the files beside it, in a folder."""
+    for path in case.parent.glob(f"{case.name}*"):
+        shutil.copy2(path, folder / path.name)
+    return folder / case.name

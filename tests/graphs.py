@@ -11,6 +11,7 @@ from linkage.server import Server
 
 BATCH = 10_000
 Value = tuple[str, str]
+Content = tuple[set[Any], set[Any], tuple[Any, ...]]
 
 
 def target_of(server: Server) -> Target:
@@ -39,6 +40,17 @@ def snapshot(graph: Graph) -> tuple[set[Any], set[Any]]:
         f"MATCH (a)-[x]->(b) WHERE x.mirrored RETURN {node.format('a')}, type(x), properties(x), {node.format('b')}"
     )
     return {_frozen(row) for row in nodes}, {_frozen(row) for row in ties}
+
+
+def content(graph: Graph) -> Content:
+    """The whole graph, and how many relationships, since a set does not tell doubled ones."""
+    return *snapshot(graph), graph.one("MATCH ()-[x]->() RETURN count(x)")
+
+
+def now(server: Server) -> Content:
+    """The whole graph of a server."""
+    with connect(target_of(server)) as graph:
+        return content(graph)
 
 
 def _frozen(value: Any) -> Any:

@@ -1,8 +1,10 @@
 """A real Neo4j for tests. Modules that use it are marked `pytest.mark.xdist_group("neo4j")`: one server for all."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from linkage import server
 from linkage.errors import Neo4jError
-from linkage.server import places
+from linkage.server import Server, jars, java, places, process
 
 # Read now: each test has its LINKAGE_ settings taken away. The jars are fetched once for all tests of this machine.
 CACHE: Final = places.cache()
@@ -58,6 +60,47 @@ def neo4j_cache(monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(places.CACHE, str(CACHE))
     need_jars()
     return CACHE
+
+
+OWN: Final = """# A hung server is noticed after 4 seconds.
+server.bolt.connection_keep_alive=1s
+server.bolt.connection_keep_alive_streaming_scheduling_interval=1s
+server.bolt.connection_keep_alive_probes=4
+"""
+"""Settings of a server that faults are done to."""
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A home whose server is started when it is needed, and stopped at the end whatever was done to it."""
+    folder = tmp_path_factory.mktemp("faults") / "home"
+    flags = java.Java.flags
+    bare = tuple(jar for jar in jars.pinned() if jar.group != "org.neo4j.gds" and not jar.artifact.startswith("apoc"))
+    with pytest.MonkeyPatch.context() as patch, guarded(folder):
+        patch.setenv(places.CACHE, str(CACHE))
+        need_jars()
+        # It starts in less than half the time so, and it starts often.
+        patch.setattr(jars, "pinned", lambda: bare)
+        patch.setattr(java.Java, "flags", lambda own: [*flags(own), "-XX:TieredStopAtLevel=1"])
+        yield folder
+
+
+def begin(home: Path, settings: str = OWN) -> Server:
+    """The server of `home` with these settings, after whatever the test before did to it."""
+    conf = places.Layout(home).own
+    if not conf.exists() or conf.read_text() != settings:
+        server.down(home)
+        home.mkdir(exist_ok=True)
+        conf.write_text(settings)
+    return server.up(home)
+
+
+def kill(own: Server) -> None:
+    found = process.look(own.pid)
+    assert found
+    os.kill(own.pid, signal.SIGKILL)
+    while process.same(found):
+        time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,17 @@
 import select
 import socket
 import socketserver
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-Change = Callable[[bytes], bytes]
-"""Gets what came, returns what is passed on; b"" cuts the connection."""
+Change = Callable[[bytes], bytes | None]
+"""Gets what came, returns what is passed on: b"" cuts the connection, None passes nothing on and says nothing."""
+
+
+class ResetError(Exception):
+    """Raised by a change, it resets the connection: both ends are told that it broke, not that it ended."""
 
 
 @contextmanager
@@ -43,7 +48,15 @@ def relay(url: str, *, sent: Change = bytes, answered: Change = bytes) -> Iterat
                 for source in select.select(list(ways), [], [])[0]:
                     sink, change = ways[source]
                     data = source.recv(65_536)
-                    passed = change(data) if data else b""
+                    try:
+                        passed = change(data) if data else b""
+                    except ResetError:
+                        for end in ways:
+                            # Closed without waiting, it sends RST in the place of FIN.
+                            end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                        return
+                    if passed is None:
+                        continue
                     if not passed:
                         return
                     sink.sendall(passed)

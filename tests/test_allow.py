@@ -170,6 +170,13 @@ def test_an_allowed_identifier_brings_nothing_and_is_told(case: Path, linkage: C
     assert everything(case)[1:7] == before
     lines = allowances.beside(case).read_text().splitlines()
     assert [json.loads(line)["allowed"] for line in lines] == [True, False]
+    # A line that a crash left out is written by the same command again.
+    again = ("allow", "payment", "x-card", "--reason", "ours", "--by", "ada", *at)
+    assert linkage(*again)[0] == 0
+    whole = allowances.beside(case).read_bytes()
+    allowances.beside(case).write_bytes(whole[:-5])
+    assert "nothing was added" in linkage(*again)[2]
+    assert allowances.beside(case).read_bytes() == whole
 
 
 def test_values_are_brought_to_one_spelling_and_unseen_ones_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from linkage.communities import (
     louvain,
 )
 from linkage.communities.components import connected_parts
+from linkage.communities.heavy import Heavy
 from linkage.errors import UsageError
 
 Edge = tuple[int, int, float]
@@ -191,7 +192,34 @@ def test_the_ladder_climbs_from_cliques_to_groups_of_cliques() -> None:
 
 def test_communities_in_pieces_are_split() -> None:
     graph = graph_of(6, [(0, 1, 1.0), (1, 2, 1.0), (3, 4, 1.0), (2, 5, 1.0)])
-    assert connected_parts(graph, np.array([0, 0, 1, 0, 0, 1])).tolist() == [0, 0, 1, 2, 2, 1]
+    for gamma in (0.1, 0.9, 2.0):
+        heavy = Heavy.of(graph, gamma)
+        assert connected_parts(graph, heavy, np.array([0, 0, 1, 0, 0, 1])).tolist() == [0, 0, 1, 2, 2, 1]
+
+
+def test_what_heavy_edges_decide_is_what_all_edges_decide() -> None:
+    for seed in range(60):
+        graph, gamma = random_graph(seed)
+        # To a search that takes every edge for a heavy one, bounds are exact, and nothing is left to be looked at.
+        whole = Heavy(graph.start, graph.other, graph.weight, np.zeros(graph.nodes), np.zeros(graph.nodes))
+        for seed_of_visits in (1, 2):
+            found = leiden(graph, gamma, seed=seed_of_visits)
+            assert found.tolist() == leiden(graph, gamma, seed=seed_of_visits, heavy=whole).tolist()
+
+
+def test_a_node_whose_edges_are_all_light_stays_alone() -> None:
+    # Light edges to a community weigh more than its least heavy one, but less than their pairs cost.
+    edges = [(a, b, 5.0) for a in range(5) for b in range(a)] + [(5, a, 0.9) for a in range(5)]
+    assert leiden(graph_of(6, edges), 1.0).tolist() == [0, 0, 0, 0, 0, 1]
+    assert leiden(graph_of(6, edges), 0.8).tolist() == [0] * 6
+
+
+def test_parallel_edges_add_up() -> None:
+    once = graph_of(3, [(0, 1, 3.0), (1, 2, 1.0)])
+    twice = graph_of(3, [(0, 1, 1.0), (1, 2, 1.0), (1, 0, 2.0)])
+    assert [part.tolist() for part in (twice.start, twice.other, twice.weight)] == [
+        part.tolist() for part in (once.start, once.other, once.weight)
+    ]
 
 
 @given(small_graphs)

@@ -368,6 +368,7 @@ def groups(case: Path) -> set[frozenset[str]]:
 def test_strangers_at_a_vpn_are_no_group_and_a_home_and_a_ring_stay_one(found: Path, tmp_path: Path) -> None:
     case = tmp_path / "c.duckdb"
     shutil.copy(found, case)
+    shutil.copy(f"{found}.key", f"{case}.key")
     ring, strangers, home = ({f"{letter}{n}" for n in range(size)} for letter, size in (("r", 6), ("s", 5), ("h", 5)))
     assert groups(case) == {frozenset(ring), frozenset(strangers), frozenset(home)}
     before = outputs(case, tmp_path / "before")
@@ -393,6 +394,7 @@ def test_what_is_known_stands_beside_the_evidence(
 ) -> None:
     case = tmp_path / "c.duckdb"
     shutil.copy(found, case)
+    shutil.copy(f"{found}.key", f"{case}.key")
     vpn = file(tmp_path, "192.0.2.0/24\nnonsense\n", "vpn.txt")
     code, out, err = linkage("context", "add", "vpn", vpn, "--case", case)
     assert (code, "1 rows for vpn" in out, "line 2: no address" in err) == (0, True, True)

@@ -61,6 +61,27 @@ def test_an_unknown_verdict_changes_nothing(case: Path) -> None:
     assert not decisions.beside(case).exists()
 
 
+def test_a_clock_that_goes_back_does_not_change_which_decision_counts(
+    case: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for hour, verdict in ((12, "confirm"), (10, "dismiss"), (11, "watch")):
+        now = datetime(2026, 3, 1, hour)
+        monkeypatch.setattr(store, "utc_now", lambda now=now: now)
+        decisions.record(case, [decided(case, verdict, at=now, source=decisions.HERE)])
+    assert results.rings(case, unlisted=True)[0].status == "watch"
+    # What was decided elsewhere comes with its own time.
+    decisions.record(case, [decided(case, "confirm", at=datetime(2026, 3, 1, 9), source="neo4j")])
+    assert results.rings(case, unlisted=True)[0].status == "watch"
+
+
+def test_a_line_that_a_crash_left_out_is_written_by_the_same_command_again(case: Path) -> None:
+    decisions.record(case, [decided(case, "watch")])
+    whole = decisions.beside(case).read_bytes()
+    decisions.beside(case).write_bytes(whole[: len(whole) // 2])
+    assert decisions.record(case, [decided(case, "watch")]) == []
+    assert decisions.beside(case).read_bytes() == whole
+
+
 def test_later_runs_remember(case: Path) -> None:
     ring = decisions.record(case, [decided(case, "dismiss")])[0].ring_id
     detect(case)
@@ -84,6 +105,10 @@ def test_a_case_of_before_is_brought_up_to_date(case: Path) -> None:
     before = results.rings(case, unlisted=True)
     with store.reading(case) as con:
         assert store.meta(con, "schema_version") == str(SCHEMA_VERSION)
+    with store.connect(store.backup(case, 1), read_only=True) as con:
+        assert store.meta(con, "schema_version") == "1"
+        assert len(con.execute("FROM rings").fetchall()) == len(before)
+    assert len(list(case.parent.iterdir())) == 2
     decisions.record(case, [decided(case, "confirm")])
     after = results.rings(case, unlisted=True)
     assert [replace(row, status="open") for row in after] == [replace(row, status="open") for row in before]

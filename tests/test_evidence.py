@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -10,9 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from linkage.evidence import PARTNERS, group_evidence, hubs, pair_edges, pair_prior, saturate, weigh
+from linkage.evidence import (
+    PARTNERS,
+    SCEPTIC,
+    Likeness,
+    group_evidence,
+    group_ties,
+    hubs,
+    pair_edges,
+    pair_prior,
+    saturate,
+    weigh,
+)
+from linkage.evidence.likeness import CELLS
 from linkage.evidence.pairs import Edges
-from linkage.evidence.weights import POPULATION_FLOOR, Weighed
+from linkage.evidence.weights import POPULATION_FLOOR, Weighed, nearness
 from linkage.model import kind_of
 from linkage.why import add_up
 from tests.cases import sightings
@@ -156,6 +168,9 @@ def test_group_evidence_agrees_with_the_formula_written_out(
     weighed = weigh(s)
     labels = np.array(groups[: s.accounts], dtype=np.int64)
     found = group_evidence(weighed, labels)
+    net, explained = group_ties(weighed, labels)
+    assert net.tolist() == found.net.tolist()
+    assert explained.tolist() == found.explained.tolist()
     for account in range(s.accounts):
         assert found.net[account] == pytest.approx(_net(weighed, labels, account))
     inside = labels >= 0
@@ -199,3 +214,37 @@ def _by_one_way(
         hard += max(firm, default=0.0)
         soft += max(0.0, max(faked, default=0.0) - max(firm, default=0.0))
     return hard + min(hard, soft) - math.log2(weighed.population / (PARTNERS + (0 if pairwise else len(members))))
+
+
+def test_likeness_to_a_group_is_that_to_each_of_its_members() -> None:
+    # Small groups are compared one by one, larger ones by cells: 40 takes the second way, 10 the first.
+    rng = np.random.default_rng(5)
+    rank = rng.random((50, 3))
+    rank[rng.random(rank.shape) < 0.1] = np.nan
+    ratio = np.sort(rng.uniform(0.2, 6.0, (3, 7)), axis=1)[:, ::-1]
+    likeness = Likeness(rank, ratio, 1.0)
+    start = np.array([0, 10, 50])
+    found = likeness.group_bits(start, np.arange(50))
+    cells = np.minimum(np.nan_to_num(rank) * CELLS, CELLS - 1).astype(int)
+    for low, high in pairwise(start.tolist()):
+        for at in range(3):
+            known = [x for x in range(low, high) if not np.isnan(rank[x, at])]
+            for x in range(low, high):
+                total = sum(likeness.kernel[at, abs(cells[x, at] - cells[y, at])] for y in known if y != x)
+                expected = math.log2((SCEPTIC + total) / (SCEPTIC + len(known) - 1)) if x in known else 0.0
+                assert found[x, at] == pytest.approx(expected)
+
+
+def test_a_gap_is_to_the_nearest_other_use_wherever_the_value_stands() -> None:
+    # Values do not touch each other: the last of many is told as exactly as the first.
+    day = 86_400_000_000
+    use = np.array([0, 3 * day, 10 * day + 1], dtype=np.int64) + 1_700_000_000_000_000
+    one = nearness(np.zeros(3, np.int32), use, use + 5, np.full(3, 1.0))
+    many = nearness(
+        np.repeat(np.arange(5_000, dtype=np.int32), 3),
+        np.tile(use, 5_000),
+        np.tile(use + 5, 5_000),
+        np.full(15_000, 1.0),
+    )
+    assert many.reshape(-1, 3).tolist() == [one.tolist()] * 5_000
+    assert one.tolist() == pytest.approx([1 - math.log(d) / math.log(100) for d in (3, 3, 7)], abs=1e-6)

@@ -149,6 +149,9 @@ MAY_NOT_KNOW = {
     "linkage.reach": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.results", "linkage.graph"),
     "linkage.impact": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph"),
     "linkage.decisions": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.audit": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.forget": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
+    "linkage.rewrite": ("linkage.ingest", "linkage.detect", "linkage.rings", "linkage.graph", "linkage.server"),
     "linkage.report": (
         "linkage.ingest",
         "linkage.communities",
@@ -334,6 +337,8 @@ def test_every_error_has_its_code_and_foreign_ones_are_mapped() -> None:
         (OSError(errno.EACCES, "Permission denied", "x"), MachineError),
         (FileNotFoundError(errno.ENOENT, "No such file", "x"), NotFoundError),
         (MemoryError(), MachineError),
+        (RuntimeError("can't start new thread"), MachineError),
+        (RuntimeError("secret value"), LinkageError),
         (duckdb.OutOfMemoryException("x"), MachineError),
         (duckdb.IOException("Could not set lock on file: Conflicting lock is held in python (PID 42)."), CaseBusyError),
         (duckdb.IOException("write: No space left on device"), MachineError),

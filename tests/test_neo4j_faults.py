@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import neo4j
 import pytest
@@ -26,21 +25,17 @@ from linkage import decisions, results, server
 from linkage.commands import run
 from linkage.detect import detect
 from linkage.errors import ExitCode
-from linkage.graph import Graph, connect, driver, publish
+from linkage.graph import connect, driver, publish
 from linkage.graph import publish as publishing
-from linkage.server import Server, jars, java, places, process
+from linkage.server import Server
 from tests.cases import make_case
-from tests.graphs import clear, snapshot, target_of
-from tests.neo4j_server import CACHE, guarded, need_jars
+from tests.graphs import Content, clear, content, now, target_of
+from tests.neo4j_server import OWN, begin, home, kill
 from tests.relay import listening, relay
 
-pytestmark = pytest.mark.xdist_group("neo4j")
+__all__ = ["home"]
 
-OWN = """# A hung server is noticed after 4 seconds.
-server.bolt.connection_keep_alive=1s
-server.bolt.connection_keep_alive_streaming_scheduling_interval=1s
-server.bolt.connection_keep_alive_probes=4
-"""
+pytestmark = pytest.mark.xdist_group("neo4j")
 
 RINGS = 4
 
@@ -67,31 +62,6 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A home whose server is started when it is needed, and stopped at the end whatever was done to it."""
-    folder = tmp_path_factory.mktemp("faults") / "home"
-    flags = java.Java.flags
-    bare = tuple(jar for jar in jars.pinned() if jar.group != "org.neo4j.gds" and not jar.artifact.startswith("apoc"))
-    with pytest.MonkeyPatch.context() as patch, guarded(folder):
-        patch.setenv(places.CACHE, str(CACHE))
-        need_jars()
-        # It starts in less than half the time so, and it starts often.
-        patch.setattr(jars, "pinned", lambda: bare)
-        patch.setattr(java.Java, "flags", lambda own: [*flags(own), "-XX:TieredStopAtLevel=1"])
-        yield folder
-
-
-def begin(home: Path, settings: str = OWN) -> Server:
-    """The server of `home` with these settings, after whatever the test before did to it."""
-    conf = places.Layout(home).own
-    if not conf.exists() or conf.read_text() != settings:
-        server.down(home)
-        home.mkdir(exist_ok=True)
-        conf.write_text(settings)
-    return server.up(home)
-
-
 @pytest.fixture
 def own(home: Path, neo4j_cache: Path) -> Server:
     return begin(home)
@@ -103,14 +73,6 @@ def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules[publishing.__module__], "BATCH", 30)
     monkeypatch.setattr(driver, "RETRY_SECONDS", 2.0)
     monkeypatch.setattr(driver, "CONNECT_SECONDS", 3.0)
-
-
-Content = tuple[set[Any], set[Any], tuple[Any, ...]]
-
-
-def content(graph: Graph) -> Content:
-    """The whole graph, and how many relationships, since a set does not tell doubled ones."""
-    return *snapshot(graph), graph.one("MATCH ()-[x]->() RETURN count(x)")
 
 
 @pytest.fixture(scope="module")
@@ -130,19 +92,6 @@ def whole(own: Server, case: Path, known: list[Content]) -> Iterator[Content]:
         clear(graph)
     assert len(known[0][1]) > 100
     yield known[0]
-
-
-def now(own: Server) -> Content:
-    with connect(target_of(own)) as graph:
-        return content(graph)
-
-
-def kill(own: Server) -> None:
-    found = process.look(own.pid)
-    assert found
-    os.kill(own.pid, signal.SIGKILL)
-    while process.same(found):
-        time.sleep(0.01)
 
 
 @dataclass

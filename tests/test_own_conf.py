@@ -1,5 +1,6 @@
 """`own.conf`: settings that a person adds to the local server. A real start with one: `test_neo4j_faults`."""
 
+import stat
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,23 @@ def test_they_override_ours_and_each_key_is_written_once(layout: Layout) -> None
     assert len(keys) == len(set(keys))
 
 
+def test_what_is_written_listens_here_alone_asks_for_the_password_and_reports_nothing(layout: Layout) -> None:
+    config.write_conf(layout, 1, 2)
+    written = dict(line.partition("=")[::2] for line in (layout.conf / "neo4j.conf").read_text().splitlines()[1:])
+    assert {key: value for key, value in written.items() if "listen" in key} == {
+        "server.default_listen_address": "127.0.0.1",
+        "server.bolt.listen_address": "127.0.0.1:1",
+        "server.http.listen_address": "127.0.0.1:2",
+    }
+    wanted = {
+        "dbms.security.auth_enabled": "true", "dbms.usage_report.enabled": "false", "client.allow_telemetry": "false",
+        "server.https.enabled": "false",
+    }  # fmt: skip
+    assert wanted.items() <= written.items()
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in (layout.home, *layout.home.rglob("*"))}
+    assert modes == {0o700, 0o600}
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -46,6 +64,8 @@ def test_they_override_ours_and_each_key_is_written_once(layout: Layout) -> None
         "server.https.listen_address=0.0.0.0:7473",
         "dbms.security.auth_enabled=false",
         "dbms.security.http_auth_allowlist=.*",
+        "dbms.usage_report.enabled=true",
+        "client.allow_telemetry=true",
         "server.directories.data=/elsewhere",
         "server.directories.logs=/elsewhere",
     ],

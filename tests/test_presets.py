@@ -335,7 +335,7 @@ def test_the_prompt_in_what_an_api_was_sent(said: str, wanted: str | None) -> No
 
 def luhn(prefix: str) -> str:
     """A number of 16 digits that passes Luhn's test."""
-    from linkage.ingest.normalise import is_card_number
+    from linkage.ingest.card_numbers import is_card_number
 
     return next(f"{prefix}{last}" for last in range(10) if is_card_number(f"{prefix}{last}"))
 

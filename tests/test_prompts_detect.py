@@ -247,6 +247,7 @@ def test_nobody_else_is_in_a_ring_or_works_with_anybody(case: Path) -> None:
 def test_a_second_run_finds_the_same(case: Path, tmp_path: Path) -> None:
     copy = tmp_path / "case.duckdb"
     copy.write_bytes(case.read_bytes())
+    copy.with_name(f"{copy.name}.key").write_bytes(case.with_name(f"{case.name}.key").read_bytes())
     tables = ("shared", "sightings", "followed", "members", "evidence", "hubs")
     before = [rows(copy, f"SELECT * FROM {table} ORDER BY ALL") for table in tables]
     detect(copy)

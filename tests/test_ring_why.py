@@ -64,14 +64,15 @@ def judged(sample_case: Path) -> Judged:
 def test_leaving_out_what_a_ring_does_not_have_changes_nothing(judged: Judged) -> None:
     weighed, assessed, people = judged
     s = weighed.sightings
-    none = np.zeros(0, np.int64)
-    whole = without(weighed, assessed, people, np.zeros(len(s.account), np.bool_), mute=none)
+    every = np.arange(len(assessed.scores.score))
+    none = np.zeros(len(every), np.bool_)
+    whole = without(weighed, assessed, people, np.zeros(len(s.account), np.bool_), every, none)
     assert whole.score.tolist() == assessed.scores.score.tolist()
     label = assessed.candidates.labels[s.account]
     shared = assessed.candidates.evidence.holders > 1
     for at, name in enumerate(s.kinds):
         of_kind = s.kind[s.identifier] == at
-        poorer = without(weighed, assessed, people, of_kind, mute=none)
+        poorer = without(weighed, assessed, people, of_kind, every, none)
         having = np.zeros(len(whole.score), np.bool_)
         having[label[of_kind & shared & (label >= 0)]] = True
         assert poorer.score[~having].tolist() == whole.score[~having].tolist(), name
@@ -83,7 +84,11 @@ def test_each_kind_alone_is_what_all_kinds_in_turn_give(sample_case: Path, judge
     weighed, assessed, people = judged
     s = weighed.sightings
     payments = s.kind[s.identifier] == s.kinds.index("payment")
-    poorer = without(weighed, assessed, people, payments, mute=np.zeros(0, np.int64))
+    every = np.arange(len(assessed.scores.score))
+    poorer = without(weighed, assessed, people, payments, every, np.zeros(len(every), np.bool_))
+    some = without(weighed, assessed, people, payments, every[::3], np.zeros(len(every[::3]), np.bool_))
+    assert some.score.tolist() == poorer.score[::3].tolist()
+    assert some.tied.tolist() == poorer.tied[::3].tolist()
     with store.reading(sample_case) as con:
         kept = con.execute(
             """SELECT k.score_without, k.members_without FROM ring_kinds k WHERE k.kind = 'payment'"""

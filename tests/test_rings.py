@@ -1,17 +1,22 @@
 """Ring ids, scores and sentences."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from linkage.candidates import Candidates
+from linkage.evidence import group_evidence, weigh
 from linkage.identify import BEHAVIOURS
 from linkage.rings.explain import Facts, Shared, doubts, why
 from linkage.rings.features import Features
+from linkage.rings.members import bridges
 from linkage.rings.profile import daily_rhythm
 from linkage.rings.score import BASE, FACTORS, KNOWN_LIVES, score
+from tests.cases import sightings
 
 
 def features(*, lives: float = 0.0, **known: float) -> Features:
@@ -150,3 +155,32 @@ def test_doubts_are_empty_when_nothing_speaks_for_innocence() -> None:
     assert text.startswith("They share nothing but addresses")
     assert "daily rhythm" in text
     assert "outside" in text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bridges_are_those_of_networkx(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    accounts = int(rng.integers(8, 60))
+    seen = {
+        (f"a{a:02}", "payment", f"v{v}") for a, v in zip(*rng.integers(0, accounts, (2, 2 * accounts)), strict=True)
+    }
+    s = sightings(sorted(seen))
+    weighed, labels = weigh(s), rng.integers(-1, 2, s.accounts)
+    # Whether a sighting counts for anything is drawn: ties of a group need not hold it together.
+    credit = np.where(labels[s.account] >= 0, rng.random(len(s.account)) < 0.8, 0).astype(np.float64)
+    evidence = replace(group_evidence(weighed, labels), credit=credit)
+    found = bridges(weighed, Candidates(labels, evidence, np.ones(s.accounts), 0, 0))
+    expected = np.zeros(s.accounts, np.bool_)
+    for group in range(2):
+        rows = np.flatnonzero((credit > 0) & (labels[s.account] == group))
+        if (labels == group).sum() < 4:
+            continue
+        ties = nx.Graph(
+            [(("a", int(a)), ("v", int(v))) for a, v in zip(s.account[rows], s.identifier[rows], strict=True)]
+        )
+        for kind, account in nx.articulation_points(ties):
+            rest = nx.restricted_view(ties, [(kind, account)], [])
+            sizes = [sum(node[0] == "a" for node in part) for part in nx.connected_components(rest)]
+            if kind == "a" and sum(size > 1 for size in sizes) > 1:
+                expected[account] = True
+    assert found.tolist() == expected.tolist()

@@ -22,8 +22,8 @@ from linkage.sample import FOLDER
 
 # Who decides what is found. Output, servers, the graph and the simulator decide nothing of it.
 ROOMS = (
-    "bridge", "candidates", "communities", "consensus", "context", "evidence", "expand", "identify", "kernel", "model",
-    "prompts", "prompt_sightings", "rings", "significance", "spread", "timing", "timing_sightings",
+    "bridge", "candidates", "communities", "consensus", "context", "evidence", "expand", "gather", "identify", "kernel",
+    "model", "prompts", "prompt_sightings", "rings", "significance", "spread", "timing", "timing_sightings",
 )  # fmt: skip
 
 BY_KEY = {constant.key: constant for constant in VARIED}

@@ -226,6 +226,22 @@ def test_spark_scans_the_files_and_no_plan_shows_the_key(read: tuple[Contract, P
         assert "getvariable" not in plan.lower()
 
 
+def test_erased_accounts_are_left_out_and_ids_that_look_like_cards_stay(spark: SparkSession, tmp_path: Path) -> None:
+    ids = [str(4_000_000_000_000_000 + at * 7_919) for at in range(40)]
+    (tmp_path / "logins.csv").write_text("account_id,ip\n" + "".join(f"{one},8.8.8.8\n" for one in [*ids, "gone"]))
+    (tmp_path / "links.csv").write_text("account_id,other_account_id\na,gone\ngone,b\na,b\n")
+    functions.register(spark, Key(SECRET))
+    found, _ = exports.find(spark, [str(tmp_path)])
+    erased = [Key(SECRET).hash("account", "gone")]
+    strict = Contract(spark, found, Rules(), erased)
+    assert strict.by_chance() == {"logins": ["account_id"]}
+    assert 0 < sum(strict.rejected().values()) < 20
+    contract = Contract(spark, found, Rules(), erased, strict.by_chance())
+    assert contract.rejected() == {}
+    assert sorted(row["account_id"] for row in spark.table("kase_logins").collect()) == sorted(ids)
+    assert [(row["account_id"], row["other_account_id"]) for row in spark.table("kase_links").collect()] == [("a", "b")]
+
+
 def test_a_table_is_numbered_in_parts(spark: SparkSession) -> None:
     tables = Tables(spark)
     names = [f"é{at % 7}-{at}" for at in range(997)]
@@ -265,8 +281,8 @@ def test_the_sample_gives_the_same_bytes_and_no_step_of_sparks_runs_in_duckdb(
     real = store.scratch
 
     @contextmanager
-    def scratch(path: Path) -> Iterator[_Told]:
-        with real(path) as con:
+    def scratch(path: Path, *, in_memory: bool = False) -> Iterator[_Told]:
+        with real(path, in_memory=in_memory) as con:
             yield _Told(con, told)
 
     monkeypatch.setattr(store, "scratch", scratch)

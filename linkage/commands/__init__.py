@@ -39,6 +39,8 @@ COMMANDS: Final = {
     "report": "Write the rings as one HTML page that works offline.",
     "export": "Write rings, members and evidence as files.",
     "indicators": "Compare identifiers with a partner, as keyed hashes.",
+    "audit": "List what was done to the case, by whom and when.",
+    "forget": "Erase accounts from the case and from what is made of it.",
     "evaluate": "Compare the rings with a known truth.",
     "simulate": "Make an export with planted rings and look-alikes.",
     "config": "Show what each option is, and where that comes from.",

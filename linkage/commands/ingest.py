@@ -184,6 +184,9 @@ def _warn(report: "IngestReport") -> None:
                 f"Warning: {file.private_ips / file.ips:.0%} of the addresses in {file.path.name} are private. "
                 "If they stand for real ones, run again with --keep-private-ips."
             )
+    erased = sum(file.erased for file in report.files)
+    if erased:
+        note(f"Left out {erased:,} rows of accounts that were erased: linkage forget")
     if report.joined:
         note(f"Aliases joined {report.joined:,} rows of earlier files to their accounts")
     if report.joins:

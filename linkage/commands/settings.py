@@ -27,6 +27,7 @@ SHARED: Final = ("case", "database", "by", "no-publish", "quiet", "verbose")
 ENVIRONMENT: Final = {
     "LINKAGE_CASE": "the case file, where `--case` is not given",
     "LINKAGE_PEPPER": "the secret for hashing prompts, e-mails and phones, instead of the key file",
+    "LINKAGE_PEPPER_FILE": "a file of mode 0600 that holds that secret",
     "LINKAGE_NEO4J_URI": "the Neo4j to use, e.g. `bolt://host:7687`; else the local server, if it is up",
     "LINKAGE_NEO4J_USER": "its user; `neo4j` where it is not set",
     "LINKAGE_NEO4J_PASSWORD": "its password",
@@ -44,7 +45,7 @@ SECRETS: Final = ("LINKAGE_PEPPER", "LINKAGE_NEO4J_PASSWORD")
 """Those whose values are never shown."""
 
 _SECRET_WORDS: Final = {
-    "pepper": "Set LINKAGE_PEPPER in the environment, or keep the key file beside the case.",
+    "pepper": "Set LINKAGE_PEPPER_FILE or LINKAGE_PEPPER in the environment, or keep the key file beside the case.",
     "password": "Set LINKAGE_NEO4J_PASSWORD_FILE or LINKAGE_NEO4J_PASSWORD in the environment.",
     "passwd": "Set LINKAGE_NEO4J_PASSWORD_FILE or LINKAGE_NEO4J_PASSWORD in the environment.",
     "passphrase": "Set it in the environment, or in a file of its own that only you can read.",

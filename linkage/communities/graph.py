@@ -18,7 +18,7 @@ class Graph:
     Attributes:
         start: int64[n + 1], node x's edges are [start[x], start[x + 1]).
         other: int32[2E], the node at the other end.
-        weight: float64[2E], > 0. Parallel edges are allowed and add up.
+        weight: float64[2E], > 0. There is at most one edge between two nodes.
         size: float64[n], how many original nodes each node stands for.
     """
 
@@ -36,7 +36,7 @@ class Graph:
     def from_edges(cls, nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float64]) -> "Graph":
         """A graph of `nodes` nodes of size 1 with the edges u[e]-v[e], each given once.
 
-        Edges of weight 0 and self-loops are left out: they tie nothing.
+        Parallel edges add up. Edges of weight 0 and self-loops are left out: they tie nothing.
 
         Raises:
             UsageError: a weight that is negative or not finite.
@@ -73,7 +73,20 @@ def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
         other[place[b]], both[place[b]] = a, w[e]
         place[a] += 1
         place[b] += 1
-    return start, other, both
+    # Parallel edges add up, where the first of them is.
+    at, filled = np.full(n, -1), 0
+    low = start[0]
+    for x in range(n):
+        first, high = filled, start[x + 1]
+        for e in range(low, high):
+            y, weight = other[e], both[e]
+            if at[y] >= first:
+                both[at[y]] += weight
+            else:
+                at[y], other[filled], both[filled] = filled, y, weight
+                filled += 1
+        low, start[x + 1] = high, filled
+    return start, other[:filled].copy(), both[:filled].copy()
 
 
 @kernel
@@ -92,7 +105,7 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
     for x in range(n):
         members[place[labels[x]]] = x
         place[labels[x]] += 1
-    total, touched = np.zeros(k), np.empty(k, np.int32)
+    total, touched = np.zeros(k), np.empty(k + 1, np.int32)
     merged_start = np.zeros(k + 1, np.int64)
     merged_other, merged_weight = np.empty(len(other), np.int32), np.empty(len(other), np.float64)
     filled = 0
@@ -104,9 +117,9 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
                 d = labels[other[e]]
                 if d == c:
                     continue
-                if total[d] == 0.0:
-                    touched[n_touched] = d
-                    n_touched += 1
+                # Written always, counted if new: a branch that nobody can foresee costs more.
+                touched[n_touched] = d
+                n_touched += total[d] == 0.0
                 total[d] += weight[e]
         for t in range(n_touched):
             merged_other[filled], merged_weight[filled] = touched[t], total[touched[t]]
@@ -118,11 +131,16 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
 
 @kernel
 def numbered(labels):  # type: ignore[no-untyped-def]
-    """Number communities from 0 by their smallest member; labels must be from 0 to n - 1."""
-    name = np.full(len(labels), -1, np.int64)
-    out = np.empty(len(labels), np.int64)
+    """Number communities from 0 by their smallest member; -1, which is no community, stays."""
+    most = -1
+    for x in range(len(labels)):
+        most = max(most, labels[x])
+    name = np.full(most + 1, -1, np.int64)
+    out = np.full(len(labels), -1, np.int64)
     k = 0
     for x in range(len(labels)):
+        if labels[x] < 0:
+            continue
         if name[labels[x]] < 0:
             name[labels[x]] = k
             k += 1

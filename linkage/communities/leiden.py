@@ -28,16 +28,21 @@ by moving. On random graphs that happens as often as in igraph at as many iterat
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 
 from linkage.communities.components import connected_parts
 from linkage.communities.graph import Graph, Labels, numbered
+from linkage.communities.heavy import Heavy, contested
 from linkage.errors import UsageError
 from linkage.kernel import kernel
 
+MARGIN: Final = 1e-8
+"""Bounds of gains must be so far apart to tell which one is greater: more than ties and rounding come to."""
 
-def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Labels:
+
+def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2, heavy: Heavy | None = None) -> Labels:
     """Communities of `graph`.
 
     Args:
@@ -45,6 +50,7 @@ def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Lab
         gamma: weight that a pair inside a community must have on average, > 0. Higher gives smaller, denser ones.
         seed: of the visiting orders.
         passes: the second pass starts from the first one's result and mends what it missed.
+        heavy: the graph's heavy edges at gamma, where they are known.
 
     Returns:
         int64[n], numbered by smallest member. Every community is connected.
@@ -56,18 +62,20 @@ def leiden(graph: Graph, gamma: float, *, seed: int = 1, passes: int = 2) -> Lab
         raise UsageError(f"gamma must be above 0, not {gamma:g}.", "Lower it towards 0 for larger communities.")
     rng = np.random.default_rng(seed)
     labels: Labels = np.arange(graph.nodes, dtype=np.int64)
+    heavy = heavy or Heavy.of(graph, gamma)
     for _ in range(passes):
-        labels = _one_pass(graph, gamma, labels, rng)
-    return connected_parts(graph, labels)
+        labels = _one_pass(graph, heavy, gamma, labels, rng)
+    return connected_parts(graph, heavy, labels)
 
 
-def ladder(graph: Graph, gammas: Sequence[float], *, seed: int = 1) -> list[Labels]:
+def ladder(graph: Graph, gammas: Sequence[float], *, seed: int = 1, heavy: Heavy | None = None) -> list[Labels]:
     """Nested partitions: one for each gamma, each a union of communities of the one before.
 
     Args:
         graph: the weighted graph.
         gammas: falling; the first gives the tightest communities.
         seed: of the visiting orders.
+        heavy: the graph's heavy edges at the first gamma, where they are known.
 
     Returns:
         one int64[n] for each gamma, numbered by smallest member.
@@ -80,7 +88,7 @@ def ladder(graph: Graph, gammas: Sequence[float], *, seed: int = 1) -> list[Labe
     levels: list[Labels] = []
     current: Labels = np.arange(graph.nodes, dtype=np.int64)
     for rung, gamma in enumerate(gammas):
-        labels = leiden(graph, gamma, seed=seed + rung)
+        labels = leiden(graph, gamma, seed=seed + rung, heavy=None if rung else heavy)
         graph = graph.merged(labels)
         current = labels[current]
         levels.append(current)
@@ -96,78 +104,122 @@ def cpm_quality(graph: Graph, labels: Labels, gamma: float) -> float:
     return float(inside - gamma * ((sizes**2 - own) / 2).sum())
 
 
-def _one_pass(graph: Graph, gamma: float, labels: Labels, rng: np.random.Generator) -> Labels:
+def _one_pass(graph: Graph, heavy: Heavy, gamma: float, labels: Labels, rng: np.random.Generator) -> Labels:
     node: Labels = np.arange(graph.nodes, dtype=np.int64)
     community = labels.copy()
     while True:
         order = rng.permutation(graph.nodes)
-        _move(graph.start, graph.other, graph.weight, graph.size, gamma, community, order)
+        edges = (graph.start, graph.other, graph.weight, graph.size)
+        _move(*edges, heavy.start, heavy.other, heavy.weight, heavy.light, heavy.rate, gamma, community, order)
         community = numbered(community)
         found = int(community.max(initial=-1)) + 1
         if found == graph.nodes:
             break
-        parts = numbered(_refine(graph.start, graph.other, graph.weight, graph.size, gamma, community, order))
+        parts = numbered(_refine(*edges, gamma, community, order))
         if int(parts.max()) + 1 == graph.nodes:
             parts = community
         upper = np.empty(int(parts.max()) + 1, np.int64)
         upper[parts] = community
         graph, community, node = graph.merged(parts), upper, parts[node]
+        heavy = Heavy.of(graph, gamma)
+        graph = contested(graph, heavy, community)
     result: Labels = numbered(community[node])
     return result
 
 
 @kernel
-def _move(start, other, weight, size, gamma, community, order):  # type: ignore[no-untyped-def]
+def _move(  # type: ignore[no-untyped-def]
+    start, other, weight, size, heavy_start, heavy_other, heavy_weight, light, rate, gamma, community, order,
+):  # fmt: skip
     """Step 1, in place on `community`, whose labels are from 0 to n - 1."""
     n = len(size)
-    total, nodes = np.zeros(n), np.zeros(n, np.int64)  # of each community
+    total, nodes = np.zeros(n), np.zeros(n, np.int32)  # of each community
     for x in range(n):
         total[community[x]] += size[x]
         nodes[community[x]] += 1
-    empty = np.empty(n + 1, np.int64)
-    n_empty = 0
+    empty, n_empty = np.empty(n + 1, np.int32), 0
     for c in range(n - 1, -1, -1):
         if nodes[c] == 0:
             empty[n_empty] = c
             n_empty += 1
-    queue, queued = order.copy(), np.ones(n, np.bool_)
+    queue, queued = order.astype(np.int32), np.ones(n, np.bool_)
     head, waiting = 0, n
-    tie, touched = np.zeros(n), np.empty(n, np.int64)  # weight from x to each community
+    # Of each community: what ties x to it, the size of its members so tied, whether it is to be weighed in full.
+    tie, held, asked = np.zeros(n), np.zeros(n), np.zeros(n, np.bool_)
+    touched = np.empty(n + 1, np.int32)
     while waiting > 0:
         x = queue[head]
         head = head + 1 if head + 1 < n else 0
         waiting -= 1
         queued[x] = False
-        old = community[x]
+        old, unit = community[x], gamma * size[x]
+        rest = total[old] - size[x]
         n_touched = 0
-        for e in range(start[x], start[x + 1]):
-            c = community[other[e]]
-            if tie[c] == 0.0:
-                touched[n_touched] = c
-                n_touched += 1
-            tie[c] += weight[e]
+        for e in range(heavy_start[x], heavy_start[x + 1]):
+            c = community[heavy_other[e]]
+            # Written always, counted if new: a branch that nobody can foresee costs more.
+            touched[n_touched] = c
+            n_touched += tie[c] == 0.0
+            tie[c] += heavy_weight[e]
+            held[c] += size[heavy_other[e]]
+        # What each community brings at least, by heavy edges, and at most: light ones bring less than their pairs cost.
+        best, low = old, tie[old] - unit * rest
+        high = low + min(light[x], rate[x] * (rest - held[old]))
+        second = 0.0  # at most what any other one brings, or none
+        for t in range(n_touched):
+            c = touched[t]
+            if c == old:
+                continue
+            its_low = tie[c] - unit * total[c]
+            its_high = its_low + min(light[x], rate[x] * (total[c] - held[c]))
+            if its_low > low:
+                second = max(second, high)
+                best, low, high = c, its_low, its_high
+            else:
+                second = max(second, its_high)
+            tie[c], held[c] = its_high, 0.0
+        tie[old] = held[old] = 0.0
+        if best == old and second <= low and (low >= 0.0 or nodes[old] == 1):
+            best = old
+        elif high < -MARGIN and second <= 0.0:
+            best = -1
+        elif best == old or second > low - MARGIN:
+            asked[old] = True
+            for t in range(n_touched):
+                asked[touched[t]] |= tie[touched[t]] > low - MARGIN
+                tie[touched[t]] = 0.0
+            n_touched = 0
+            for e in range(start[x], start[x + 1]):
+                c = community[other[e]]
+                if asked[c]:
+                    touched[n_touched] = c
+                    n_touched += tie[c] == 0.0
+                    tie[c] += weight[e]
+            best, gain = old, tie[old] - unit * rest
+            for t in range(n_touched):
+                c = touched[t]
+                if c != old and tie[c] - unit * total[c] > gain + 1e-9:
+                    best, gain = c, tie[c] - unit * total[c]
+                asked[c] = False
+            asked[old] = False
+            if gain < -1e-9:
+                best = -1
+        for t in range(n_touched):
+            tie[touched[t]] = 0.0
+        if best == old:
+            continue
         total[old] -= size[x]
         nodes[old] -= 1
         if nodes[old] == 0:
             empty[n_empty] = old
             n_empty += 1
-        best, best_gain = old, tie[old] - gamma * size[x] * total[old]
-        for t in range(n_touched):
-            c = touched[t]
-            gain = tie[c] - gamma * size[x] * total[c]
-            if gain > best_gain + 1e-9:
-                best, best_gain = c, gain
-        if best_gain < -1e-9:
+        if best < 0:
             best = empty[n_empty - 1]  # a community of its own
-        for t in range(n_touched):
-            tie[touched[t]] = 0.0
         if nodes[best] == 0:
             n_empty -= 1  # an empty community that is taken is always the one on top
         community[x] = best
         total[best] += size[x]
         nodes[best] += 1
-        if best == old:
-            continue
         for e in range(start[x], start[x + 1]):
             y = other[e]
             if community[y] != best and not queued[y]:
@@ -183,27 +235,38 @@ def _refine(start, other, weight, size, gamma, community, order):  # type: ignor
     n = len(size)
     part, part_size = np.arange(n), size.copy()
     single = np.ones(n, np.bool_)
-    total, outward = np.zeros(n), np.zeros(n)  # outward: weight from a part to the rest of its community
+    total, nodes = np.zeros(n), np.zeros(n, np.int32)
     for x in range(n):
         total[community[x]] += size[x]
-        for e in range(start[x], start[x + 1]):
-            if community[other[e]] == community[x]:
-                outward[x] += weight[e]
-    tie, touched = np.zeros(n), np.empty(n, np.int64)
+        nodes[community[x]] += 1
+    room = 0
+    for x in range(n):
+        if nodes[community[x]] > 1:
+            room += start[x + 1] - start[x]
+    # Edges inside of communities, and the weight from a part to the rest of its community.
+    inner_start, filled = np.zeros(n + 1, np.int64), 0
+    inner, inner_weight = np.empty(room + 1, np.int32), np.empty(room + 1, np.float64)
+    outward = np.zeros(n)
+    for x in range(n):
+        if nodes[community[x]] > 1:
+            for e in range(start[x], start[x + 1]):
+                inside = community[other[e]] == community[x]
+                inner[filled], inner_weight[filled] = other[e], weight[e]
+                filled += inside
+                outward[x] += weight[e] * inside
+        inner_start[x + 1] = filled
+    tie, touched = np.zeros(n), np.empty(n + 1, np.int32)
     for at in range(n):
         x = order[at]
         whole = total[community[x]]
-        if not single[x] or outward[x] < gamma * size[x] * (whole - size[x]):
+        if nodes[community[x]] == 1 or not single[x] or outward[x] < gamma * size[x] * (whole - size[x]):
             continue
         n_touched = 0
-        for e in range(start[x], start[x + 1]):
-            if community[other[e]] != community[x]:
-                continue
-            p = part[other[e]]
-            if tie[p] == 0.0:
-                touched[n_touched] = p
-                n_touched += 1
-            tie[p] += weight[e]
+        for e in range(inner_start[x], inner_start[x + 1]):
+            p = part[inner[e]]
+            touched[n_touched] = p
+            n_touched += tie[p] == 0.0
+            tie[p] += inner_weight[e]
         best, best_gain = x, 0.0
         for t in range(n_touched):
             p = touched[t]

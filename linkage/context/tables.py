@@ -10,7 +10,7 @@ from typing import Final
 import duckdb
 import numpy as np
 
-from linkage import store
+from linkage import audit, store
 from linkage.context.files import Content, read
 from linkage.context.model import SOURCES
 from linkage.errors import NotFoundError, UsageError, translate
@@ -83,6 +83,7 @@ def add(case: Path, source: str, paths: Sequence[Path]) -> Added:
     content = read(source, list(paths))
     names = tuple(path.name for path in paths)
     table = Kept(source, names, digest, content.rows, content.rejected, content.overlaps, utc_now())
+    key = audit.key_of(case)
     with store.writing(case) as con:
         _delete(con, source)
         _insert(con, source, content)
@@ -90,6 +91,8 @@ def add(case: Path, source: str, paths: Sequence[Path]) -> Added:
             "INSERT INTO context_tables VALUES (?, ?, ?, ?, ?, ?, ?)",
             [source, list(names), digest, table.rows, table.rejected, table.overlaps, table.added_at],
         )
+        audit.extend(con, key, "context", {"source": source, "sha256": digest, "rows": table.rows})
+    audit.copy(case)
     return Added(table, before, tuple(content.examples), changed=True)
 
 
@@ -102,11 +105,14 @@ def remove(case: Path, source: str) -> Kept:
         LinkageError: as `store.writing`.
     """
     _check(source)
+    key = audit.key_of(case)
     with store.writing(case) as con:
         found = {table.source: table for table in kept_in(con)}.get(source)
         if found is None:
             raise NotFoundError(f"{case} holds no table for {source}.", "See what it holds: linkage context show")
         _delete(con, source)
+        audit.extend(con, key, "context", {"source": source, "removed": True})
+    audit.copy(case)
     return found
 
 

@@ -5,7 +5,7 @@ formulas, `pairs` applies them to two accounts, `groups` to an account and a gro
 damped.
 """
 
-from linkage.evidence.groups import GroupEvidence, group_evidence
+from linkage.evidence.groups import GroupEvidence, group_evidence, group_ties
 from linkage.evidence.hubs import HUB_DEGREE, Hub, hubs
 from linkage.evidence.likeness import SCEPTIC, Likeness, unlearnt
 from linkage.evidence.pairs import learn_likeness, pair_edges
@@ -21,6 +21,7 @@ __all__ = [
     "Weighed",
     "group_evidence",
     "group_prior",
+    "group_ties",
     "hubs",
     "identifier_bits",
     "learn_likeness",

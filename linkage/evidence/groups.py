@@ -20,6 +20,7 @@ fake at no cost count at most as much as the others.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,122 +63,202 @@ def group_evidence(weighed: Weighed, labels: NDArray[np.int64]) -> GroupEvidence
         labels: int64[A], the group of each account, from 0 on; -1 for none.
     """
     s = weighed.sightings
-    groups = int(labels.max()) + 1 if len(labels) else 0
-    sizes = np.bincount(labels[labels >= 0], minlength=max(groups, 1)).astype(np.float64)
-    alike = weighed.likeness.group_bits(labels)
-    holders = _holders(weighed.by_identifier, s.account, labels, max(groups, 1))
+    accounts, families = s.accounts, len(weighed.families)
+    start, members = by_group(labels)
+    bits = weighed.likeness.group_bits(start, members)
+    net, explained, counted, of_family, holders, credit = _towards(
+        *_walk(weighed, start, members, bits), weighed.account_order, True
+    )
+    alike = np.zeros((accounts, bits.shape[1]))
+    alike[members] = bits
+    by_family = np.zeros((accounts, families))
+    by_family[members] = of_family
+    net, explained, counted = (_spread(accounts, members, values) for values in (net, explained, counted))
+    return GroupEvidence(net, explained, by_family, holders, credit, counted, alike)
+
+
+def group_ties(weighed: Weighed, labels: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`net` and `explained` of `group_evidence` alone, for searches that weigh many groups."""
+    start, members = by_group(labels)
+    bits = weighed.likeness.group_bits(start, members)
+    net, explained, *_ = _towards(*_walk(weighed, start, members, bits), weighed.account_order, False)
+    accounts = weighed.sightings.accounts
+    return _spread(accounts, members, net), _spread(accounts, members, explained)
+
+
+def _spread(accounts: int, members: NDArray[np.int64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    out = np.zeros(accounts)
+    out[members] = values
+    return out
+
+
+def _walk(
+    weighed: Weighed, start: NDArray[np.int64], members: NDArray[np.int64], bits: NDArray[np.float64]
+) -> tuple[Any, ...]:
     own = weighed.own
-    shared = (
+    return (
+        start,
+        members,
+        bits.sum(axis=1) * weighed.likeness.damp,
         weighed.by_account,
+        own.identifier,
         own.kind,
         own.habit,
+        own.base,
+        own.pair,
+        own.links,
+        own.logs,
         weighed.kind_family,
         weighed.kind_fakeable,
         len(weighed.families),
-        labels,
-        sizes,
-        holders[weighed.account_order],
+        len(weighed.sightings.kind),
         weighed.population,
         PARTNERS,
-        alike.sum(axis=1) * weighed.likeness.damp,
     )
-    inside = labels >= 0
-    net, explained, families, credit, counted = _net(*shared, own.base, own.logs, inside, False)
-    # Only a value that links two accounts by itself can tie more by pairs.
-    linked = inside & own.links
-    pair_net, _, pair_families, pair_credit, pair_counted = _net(*shared, own.pair, own.logs, linked, True)
-    pairwise = linked & (pair_net > net)
-    net = np.where(pairwise, pair_net, net)
-    families = np.where(pairwise[:, None], pair_families, families)
-    mine = np.where(np.repeat(pairwise, np.diff(weighed.by_account)), pair_credit, credit)
-    credit = np.empty(len(mine))
-    credit[weighed.account_order] = mine
-    return GroupEvidence(net, explained, families, holders, credit, np.where(pairwise, pair_counted, counted), alike)
 
 
 @kernel
-def _holders(by_identifier, account, labels, groups):  # type: ignore[no-untyped-def]
-    counts = np.zeros(groups, np.int32)
-    holders = np.zeros(len(account), np.int32)
-    for i in range(len(by_identifier) - 1):
-        for at in range(by_identifier[i], by_identifier[i + 1]):
-            if labels[account[at]] >= 0:
-                counts[labels[account[at]]] += 1
-        for at in range(by_identifier[i], by_identifier[i + 1]):
-            if labels[account[at]] >= 0:
-                holders[at] = counts[labels[account[at]]]
-        for at in range(by_identifier[i], by_identifier[i + 1]):
-            if labels[account[at]] >= 0:
-                counts[labels[account[at]]] = 0
-    return holders
+def by_group(labels):  # type: ignore[no-untyped-def]
+    """The accounts of each group, in order: group g's are members[start[g]:start[g + 1]]. -1 is no group."""
+    groups = 0
+    for a in range(len(labels)):
+        groups = max(groups, labels[a] + 1)
+    start = np.zeros(groups + 1, np.int64)
+    for a in range(len(labels)):
+        if labels[a] >= 0:
+            start[labels[a] + 1] += 1
+    for g in range(groups):
+        start[g + 1] += start[g]
+    place, members = start[:-1].copy(), np.empty(start[-1], np.int64)
+    for a in range(len(labels)):
+        if labels[a] >= 0:
+            members[place[labels[a]]] = a
+            place[labels[a]] += 1
+    return start, members
 
 
 @kernel
-def _net(  # type: ignore[no-untyped-def]
-    by_account, kind, habit, family, fakeable, families, labels, sizes, holders, population, partners, alike, base,
-    logs, wanted, pairwise,
+def _towards(  # type: ignore[no-untyped-def]
+    start, members, alike, by_account, identifier, kind, habit, base, pair, links, logs, family, fakeable, families,
+    identifiers, population, partners, order, detailed,
 ):  # fmt: skip
-    """By sightings side by side for each account; `base` is the bits of one, or what of them no group changes."""
-    n = len(by_account) - 1
+    """One entry a member, group by group, but `holders` and `credit`, which are by sighting and stay empty without
+    `detailed`. Sightings come side by side for each account, and stand at `order` in the results.
+    """
+    n = len(members)
     net, explained, counted = np.zeros(n), np.zeros(n), np.zeros(n)
-    bits, credit = np.zeros((n, families)), np.zeros(len(kind))
-    worth, facts = np.zeros(len(family)), np.zeros(len(family))
-    hard_kind, soft_kind = np.full(families, -1), np.full(families, -1)
-    for a in range(n):
-        if not wanted[a]:
-            continue
-        s = sizes[labels[a]]
-        scale = np.log2(population / s)
-        prior = np.log2(population / (partners + (0.0 if pairwise else s)))
-        worth[:] = 0.0
-        facts[:] = 0.0
-        hard_kind[:] = -1
-        soft_kind[:] = -1
-        greatest = 0.0
-        for at in range(by_account[a], by_account[a + 1]):
-            k = kind[at]
-            if holders[at] > 1:
-                fact = base[at] if pairwise else habit[at] * (base[at] + logs[holders[at] - 1] + scale)
-                if fact > (prior if pairwise else 0.0):
-                    credit[at] = fact
-                    facts[k] += fact
-                    greatest = max(greatest, fact)
-            last = at + 1 == by_account[a + 1]
-            if (last or kind[at + 1] != k) and facts[k] > 0.0:
-                # The kind is complete: saturate it, and see if it is the strongest of its family.
-                worth[k] = 2.0 * greatest - greatest * greatest / facts[k]
-                greatest = 0.0
-                best = soft_kind if fakeable[k] else hard_kind
-                if best[family[k]] < 0 or worth[k] > worth[best[family[k]]]:
-                    best[family[k]] = k
-        hard = soft = hard_all = soft_all = 0.0
-        for f in range(families):
-            hard_sum = facts[hard_kind[f]] if hard_kind[f] >= 0 else 0.0
-            hard_all += hard_sum
-            if soft_kind[f] >= 0:
-                soft_all += max(0.0, facts[soft_kind[f]] - hard_sum)
-            hard_best = worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0
-            soft_best = worth[soft_kind[f]] if soft_kind[f] >= 0 else 0.0
-            bits[a, f] = max(hard_best, soft_best)
-            hard += hard_best
-            # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
-            soft += max(0.0, soft_best - hard_best)
-        fakeable_bits = soft
-        counted[a] = min(alike[a], hard)
-        soft = min(soft, hard - max(0.0, counted[a]))
-        net[a] = hard + soft + counted[a] - prior
-        explained[a] = hard_all + min(hard_all, soft_all + max(0.0, alike[a])) + min(0.0, alike[a])
-        cap = soft / fakeable_bits if fakeable_bits > 0.0 else 0.0
-        for at in range(by_account[a], by_account[a + 1]):
-            if credit[at] <= 0.0:
+    of_family = np.zeros((n if detailed else 0, families))
+    holders = np.zeros(len(kind) if detailed else 0, np.int32)
+    credit = np.zeros(len(kind) if detailed else 0)
+    count = np.zeros(identifiers, np.int32)
+    most = 0
+    for a in range(len(by_account) - 1):
+        most = max(most, by_account[a + 1] - by_account[a])
+    shared, place, fact = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
+    state, best = np.zeros((2, len(family))), np.zeros((2, families), np.int64)
+    pair_prior = np.log2(population / partners)
+    for g in range(len(start) - 1):
+        for x in range(start[g], start[g + 1]):
+            for at in range(by_account[members[x]], by_account[members[x] + 1]):
+                count[identifier[at]] += 1
+        size = max(1.0, np.float64(start[g + 1] - start[g]))
+        scale, prior = np.log2(population / size), np.log2(population / (partners + size))
+        for x in range(start[g], start[g + 1]):
+            a = members[x]
+            n_shared = filled = 0
+            for at in range(by_account[a], by_account[a + 1]):
+                held = count[identifier[at]]
+                if detailed:
+                    holders[order[at]] = held
+                if held > 1:
+                    shared[n_shared] = at
+                    n_shared += 1
+                    worth = habit[at] * (base[at] + logs[held - 1] + scale)
+                    if worth > 0.0:
+                        place[filled], fact[filled] = at, worth
+                        filled += 1
+            net[x], explained[x], counted[x] = _tie(place[:filled], fact, kind, family, fakeable, alike[x], state, best)
+            net[x] -= prior
+            if detailed:
+                _share(place[:filled], fact, kind, family, alike[x], state, best, of_family[x], order, credit)
+            # Only a value that links two accounts by itself can tie more by pairs.
+            if not links[a]:
                 continue
-            k = kind[at]
-            f = family[k]
-            part = 0.0
-            if hard_kind[f] == k:
-                part = worth[k]
-            elif soft_kind[f] == k:
-                more = worth[k] - (worth[hard_kind[f]] if hard_kind[f] >= 0 else 0.0)
-                part = max(0.0, more) * cap
-            credit[at] *= part / facts[k]
-    return net, explained, bits, credit, counted
+            now = 0
+            for at in shared[:n_shared]:
+                if pair[at] > pair_prior:
+                    place[now], fact[now] = at, pair[at]
+                    now += 1
+            by_pairs, _, pair_counted = _tie(place[:now], fact, kind, family, fakeable, alike[x], state, best)
+            if by_pairs - pair_prior > net[x]:
+                net[x], counted[x] = by_pairs - pair_prior, pair_counted
+                if detailed:
+                    for at in shared[:n_shared]:
+                        credit[order[at]] = 0.0
+                    _share(place[:now], fact, kind, family, alike[x], state, best, of_family[x], order, credit)
+        for x in range(start[g], start[g + 1]):
+            for at in range(by_account[members[x]], by_account[members[x] + 1]):
+                count[identifier[at]] = 0
+    return net, explained, counted, of_family, holders, credit
+
+
+@kernel
+def _tie(place, fact, kind, family, fakeable, alike, state, best):  # type: ignore[no-untyped-def]
+    """Bits of one account before its prior, bits that are explained, and bits of likeness.
+
+    fact[n] bits come from the sighting place[n], those of one kind side by side. Leaves each kind's sum and saturated
+    worth in `state`, and each family's strongest kind, which can be faked or not, in `best`.
+    """
+    total, worth = state[0], state[1]
+    hard_kind, soft_kind = best[0], best[1]
+    total[:] = 0.0
+    best[:] = -1
+    greatest = 0.0
+    for n in range(len(place)):
+        k = kind[place[n]]
+        total[k] += fact[n]
+        greatest = max(greatest, fact[n])
+        if n + 1 == len(place) or kind[place[n + 1]] != k:
+            # The kind is complete: saturate it, and see if it is the strongest of its family.
+            worth[k] = 2.0 * greatest - greatest * greatest / total[k]
+            greatest = 0.0
+            strongest = soft_kind if fakeable[k] else hard_kind
+            if strongest[family[k]] < 0 or worth[k] > worth[strongest[family[k]]]:
+                strongest[family[k]] = k
+    hard = soft = hard_all = soft_all = 0.0
+    for f in range(len(hard_kind)):
+        hard_sum = hard_best = 0.0
+        if hard_kind[f] >= 0:
+            hard_sum, hard_best = total[hard_kind[f]], worth[hard_kind[f]]
+        hard_all += hard_sum
+        hard += hard_best
+        if soft_kind[f] >= 0:
+            # Beside a hard kind of its family, a fakeable kind counts only for what it has more.
+            soft_all += max(0.0, total[soft_kind[f]] - hard_sum)
+            soft += max(0.0, worth[soft_kind[f]] - hard_best)
+    counted = min(alike, hard)
+    bits = hard + min(soft, hard - max(0.0, counted)) + counted
+    return bits, hard_all + min(hard_all, soft_all + max(0.0, alike)) + min(0.0, alike), counted
+
+
+@kernel
+def _share(place, fact, kind, family, alike, state, best, of_family, order, credit):  # type: ignore[no-untyped-def]
+    """The part of the account's bits that each sighting brings, and each family's bits, from what `_tie` has left."""
+    total, worth = state[0], state[1]
+    hard = soft = 0.0
+    for f in range(len(of_family)):
+        hard_best = worth[best[0, f]] if best[0, f] >= 0 else 0.0
+        soft_best = worth[best[1, f]] if best[1, f] >= 0 else 0.0
+        of_family[f] = max(hard_best, soft_best)
+        hard += hard_best
+        soft += max(0.0, soft_best - hard_best)
+    cap = min(soft, hard - max(0.0, min(alike, hard))) / soft if soft > 0.0 else 0.0
+    for n in range(len(place)):
+        k = kind[place[n]]
+        hard_kind = best[0, family[k]]
+        part = 0.0
+        if hard_kind == k:
+            part = worth[k]
+        elif best[1, family[k]] == k:
+            part = max(0.0, worth[k] - (worth[hard_kind] if hard_kind >= 0 else 0.0)) * cap
+        credit[order[place[n]]] = fact[n] * (part / total[k])

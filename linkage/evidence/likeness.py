@@ -56,6 +56,9 @@ EACH: Final = 6
 CELLS: Final = 200
 """Ranks are told apart by this many cells when a group is compared with its member."""
 
+DIRECT: Final = 16
+"""Up to so many members are compared one by one, which is quicker then than counting them by cell."""
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -100,35 +103,20 @@ class Likeness:
             start = np.searchsorted(self.node[order], np.arange(int(self.node.max(initial=-1)) + 2))
             between: Floats = _between(start, order, self._cells, self.kernel, u, v, EACH)
             return between * self.damp
-        bits = np.zeros(len(u))
-        logs = np.log2(self.ratio)
-        for at in range(self.rank.shape[1]):
-            apart = np.abs(self.rank[u, at] - self.rank[v, at])
-            bits += np.where(np.isnan(apart), 0.0, logs[at, _step(np.nan_to_num(apart))])
+        bits: Floats = _bits(_steps(self.rank, u, v, np.array(EDGES)), np.log2(self.ratio))
         return bits * self.damp
 
-    def group_bits(self, labels: NDArray[np.int64]) -> Floats:
-        """Bits of each node's likeness to the others of its group by each behaviour, not damped yet.
-
-        Those of a node of several accounts are their mean.
+    def group_bits(self, start: NDArray[np.int64], members: NDArray[np.int64]) -> Floats:
+        """Bits of each account's likeness to the others of its group by each behaviour, not damped yet.
 
         Args:
-            labels: int64[nodes], -1 for no group, whose nodes have 0 bits.
+            start, members: the accounts of group g are members[start[g]:start[g + 1]].
 
         Returns:
-            float64[nodes, B].
+            float64[members, B].
         """
-        of_account = labels if self.node is None else labels[self.node]
-        inside = np.flatnonzero(of_account >= 0)
-        if not len(inside):
-            return np.zeros((len(labels), self.rank.shape[1]))
-        order = inside[np.argsort(of_account[inside], kind="stable")]
-        start = np.searchsorted(of_account[order], np.arange(int(labels.max()) + 2))
-        bits: Floats = _group_bits(start, order, self._cells, self.kernel, SCEPTIC)
-        if self.node is None:
-            return bits
-        sizes = np.maximum(np.bincount(self.node), 1)
-        return np.stack([np.bincount(self.node, column, minlength=len(labels)) / sizes for column in bits.T], axis=1)
+        bits: Floats = _group_bits(start, members, self._cells, self.kernel, SCEPTIC)
+        return bits
 
     def bits_towards(self, weight: Floats) -> Floats:
         """Bits of each account's likeness to a group of which it is no part, by each behaviour, damped.
@@ -156,7 +144,7 @@ class Likeness:
     @cached_property
     def _cells(self) -> NDArray[np.int64]:
         cells = np.minimum(np.nan_to_num(self.rank) * CELLS, CELLS - 1)
-        return np.where(np.isnan(self.rank), -1, cells).astype(np.int64)
+        return np.where(np.isnan(self.rank), -1, cells).astype(np.int16)
 
 
 def ranks(values: Floats, linked: NDArray[np.bool_]) -> Floats:
@@ -194,25 +182,21 @@ def learn(rank: Floats, u: NDArray[np.int32], v: NDArray[np.int32]) -> Likeness:
     if not behaviours:
         return Likeness(rank, ratio, 1.0)
     stride = max(1, len(u) // SAMPLE)
-    u, v = u[::stride], v[::stride]
+    u, v = np.ascontiguousarray(u[::stride]), np.ascontiguousarray(v[::stride])
     degree = np.bincount(np.concatenate((u, v)), minlength=len(rank))
     # An account of many pairs counts no more than others do: else the largest group alone would be learnt from.
     weight = 1.0 / np.maximum(np.maximum(degree[u], degree[v]), 1)
-    apart = np.abs(rank[u] - rank[v])
-    known, step = ~np.isnan(apart), _step(np.nan_to_num(apart))
-    damp = _damp(rank, ratio)
+    step, strangers = _steps(rank, u, v, np.array(EDGES)), _strangers(rank)
+    damp = _damp(strangers, ratio)
     share, bits = 0.3, np.zeros(len(u))
     for _ in range(STEPS):
-        logs = np.log2(ratio)
-        bits = sum((np.where(known[:, at], logs[at, step[:, at]], 0.0) for at in range(behaviours)), np.zeros(len(u)))
+        bits = _bits(step, np.log2(ratio))
         odds = np.exp2(np.clip(bits * damp, -60, 60)) * share / (1 - share)
         one_hand = weight * odds / (1 + odds)
-        for at in range(behaviours):
-            mine = known[:, at]
-            seen = np.bincount(step[mine, at], one_hand[mine], minlength=len(chance))
+        for at, seen in enumerate(_seen(step, one_hand, len(chance))):
             m = (seen + PRIOR_PAIRS * np.array(STATED)) / (seen.sum() + PRIOR_PAIRS)
             ratio[at] = _falling(m / chance, chance)
-        damp = _damp(rank, ratio)
+        damp = _damp(strangers, ratio)
         share = float(np.clip(one_hand.sum() / max(weight.sum(), 1e-9), 0.02, 0.6)) if len(u) else share
     # By how many bits the mixture explains the pairs better than chance does.
     gain = float((weight * np.log2(1 - share + share * np.exp2(np.clip(bits * damp, -60, 60)))).sum())
@@ -243,59 +227,113 @@ def _falling(ratio: Floats, weight: Floats) -> Floats:
     return np.concatenate([np.full(int(block[2]), block[0]) for block in blocks])
 
 
-def _damp(rank: Floats, ratio: Floats) -> float:
-    """What correlation of the behaviours leaves of the sum of their bits, from pairs of accounts at random."""
+def _strangers(rank: Floats) -> NDArray[np.int8]:
+    """How far pairs of accounts at random differ, as `_steps`; none where there are too few accounts to tell."""
     n = len(rank)
     half = min(n // 2, 20_000)
-    if half < 100:
+    a = (np.arange(half if half >= 100 else 0) * (n // max(half, 1))).astype(np.int32)
+    b = ((a + n // 2 + 1) % max(n, 1)).astype(np.int32)
+    found: NDArray[np.int8] = _steps(rank, a, b, np.array(EDGES))
+    return found
+
+
+def _damp(strangers: NDArray[np.int8], ratio: Floats) -> float:
+    """What correlation of the behaviours leaves of the sum of their bits, from pairs of accounts at random."""
+    if not len(strangers):
         return 0.7
-    a = np.arange(half) * (n // half)
-    b = (a + n // 2 + 1) % n
-    apart = np.abs(rank[a] - rank[b])
-    logs = np.log2(ratio)
-    bits = np.stack(
-        [
-            np.where(np.isnan(apart[:, at]), 0.0, logs[at, _step(np.nan_to_num(apart[:, at]))])
-            for at in range(len(ratio))
-        ]
-    )
+    # The last column is for differences that are not known.
+    logs = np.concatenate((np.log2(ratio), np.zeros((len(ratio), 1))), axis=1)
+    bits = np.stack([logs[at][strangers[:, at]] for at in range(len(ratio))])
     alone, together = float(bits.var(axis=1).sum()), float(bits.sum(axis=0).var())
     return 1.0 if together <= alone or together <= 0 else float(np.sqrt(alone / together))
 
 
 @kernel
+def _steps(rank, u, v, edges):  # type: ignore[no-untyped-def]
+    """int8[pairs, B], the step of `EDGES` in which the ranks of two accounts differ; -1 where one is not known."""
+    step = np.full((len(u), rank.shape[1]), -1, np.int8)
+    for e in range(len(u)):
+        for at in range(rank.shape[1]):
+            apart = abs(rank[u[e], at] - rank[v[e], at])
+            if apart >= 0.0:
+                k = 0
+                for edge in edges[1:-1]:
+                    k += apart >= edge
+                step[e, at] = k
+    return step
+
+
+@kernel
+def _bits(step, logs):  # type: ignore[no-untyped-def]
+    bits = np.zeros(len(step))
+    for e in range(len(step)):
+        for at in range(step.shape[1]):
+            if step[e, at] >= 0:
+                bits[e] += logs[at, step[e, at]]
+    return bits
+
+
+@kernel
+def _seen(step, weight, steps):  # type: ignore[no-untyped-def]
+    """float64[B, steps], the weight of the pairs in each step of each behaviour."""
+    seen = np.zeros((step.shape[1], steps))
+    for e in range(len(step)):
+        for at in range(step.shape[1]):
+            if step[e, at] >= 0:
+                seen[at, step[e, at]] += weight[e]
+    return seen
+
+
+@kernel
 def _group_bits(start, members, cell, ratio, sceptic):  # type: ignore[no-untyped-def]
     behaviours, cells = ratio.shape
-    bits = np.zeros((len(cell), behaviours))
-    count = np.zeros(cells)
+    bits = np.zeros((len(members), behaviours))
+    # Ratios change at a few differences only: [edge[k], edge[k + 1]) have the same one.
+    edge, edges = np.zeros(cells + 1, np.int64), 1
+    for c in range(1, cells):
+        for at in range(behaviours):
+            if ratio[at, c] != ratio[at, c - 1]:
+                edge[edges] = c
+                edges += 1
+                break
+    edge[edges] = cells
+    below = np.zeros(cells + 1, np.int64)
     for g in range(len(start) - 1):
-        size = start[g + 1] - start[g]
-        if size < 2:
+        low, high = start[g], start[g + 1]
+        if high - low < 2:
             continue
         for at in range(behaviours):
             known = 0
-            count[:] = 0.0
-            for x in range(start[g], start[g + 1]):
-                if cell[members[x], at] >= 0:
-                    count[cell[members[x], at]] += 1.0
-                    known += 1
+            for x in range(low, high):
+                known += cell[members[x], at] >= 0
             if known < 2:
                 continue
-            for x in range(start[g], start[g + 1]):
-                mine = cell[members[x], at]
+            if known > DIRECT:
+                # How many have a cell below each.
+                below[:] = 0
+                for x in range(low, high):
+                    if cell[members[x], at] >= 0:
+                        below[cell[members[x], at] + 1] += 1
+                for c in range(cells):
+                    below[c + 1] += below[c]
+            for x in range(low, high):
+                mine = np.int64(cell[members[x], at])
                 if mine < 0:
                     continue
                 total = -ratio[at, 0]
-                if known <= cells:
-                    for y in range(start[g], start[g + 1]):
-                        other = cell[members[y], at]
+                if known <= DIRECT:
+                    for y in range(low, high):
+                        other = np.int64(cell[members[y], at])
                         if other >= 0:
                             total += ratio[at, abs(mine - other)]
                 else:
-                    for c in range(cells):
-                        if count[c] > 0.0:
-                            total += count[c] * ratio[at, abs(mine - c)]
-                bits[members[x], at] = np.log2((sceptic + total) / (sceptic + known - 1))
+                    nearer = 0
+                    for k in range(edges):
+                        apart = edge[k + 1]
+                        within = below[min(mine + apart, cells)] - below[max(mine - apart + 1, 0)]
+                        total += (within - nearer) * ratio[at, edge[k]]
+                        nearer = within
+                bits[x, at] = np.log2((sceptic + total) / (sceptic + known - 1))
     return bits
 
 

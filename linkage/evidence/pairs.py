@@ -23,6 +23,8 @@ from linkage.kernel import grown, kernel
 
 HUB_TIES: Final = 6
 
+_KEPT: Final = "_pairs"
+
 Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
 
 
@@ -40,7 +42,8 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
     s = weighed.sightings
     if not len(s.account):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
-    u, v, hard, soft = hard_pairs(weighed, hub_degree)
+    known = vars(weighed).pop(_KEPT, None)
+    u, v, hard, soft = known[1] if known and known[0] == hub_degree else hard_pairs(weighed, hub_degree)
     tied, other, bits = _hub_ties(
         weighed.by_identifier,
         s.account,
@@ -66,10 +69,12 @@ def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
         weighed: the sightings.
         hub_degree: identifiers shared by more accounts form no pairs.
     """
-    u, v, _, _ = hard_pairs(weighed, hub_degree)
-    learnt = replace(weighed, likeness=learn(weighed.likeness.rank, u, v))
+    pairs = hard_pairs(weighed, hub_degree)
+    learnt = replace(weighed, likeness=learn(weighed.likeness.rank, *pairs[:2]))
     # What was sorted stays sorted.
     learnt.__dict__.update({name: value for name, value in weighed.__dict__.items() if name not in learnt.__dict__})
+    # Likeness changes nothing of these pairs. They are large, and wanted once more: `pair_edges` takes them.
+    vars(learnt)[_KEPT] = (hub_degree, pairs)
     return learnt
 
 

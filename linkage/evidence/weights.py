@@ -12,7 +12,7 @@ N counts the accounts that share anything with anybody (at least `POPULATION_FLO
 change no weight, and a small export is read as a sample of a larger population.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from linkage.evidence.likeness import Likeness, ranks, unlearnt
 from linkage.identify import NEVER, Sightings
+from linkage.kernel import kernel
 from linkage.model import Kind, kind_of
 
 PARTNERS: Final = 50.0
@@ -112,9 +113,31 @@ class Weighed:
         logs = np.log2(np.maximum(np.arange(int(degree.max(initial=0)) + 1), 1))
         habit, of_kind = self.habit[order], self.reliability_bits
         pair = habit * (of_kind + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))[identifier]
-        links = np.zeros(s.accounts, np.bool_)
-        links[s.account[order[pair > np.log2(self.population / PARTNERS)]]] = True
-        return Own(s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
+        links = self._links(pair)
+        return Own(identifier, s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
+
+    def _links(self, pair: NDArray[np.float64]) -> NDArray[np.bool_]:
+        found = np.zeros(self.sightings.accounts, np.bool_)
+        found[self.sightings.account[self.account_order[pair > np.log2(self.population / PARTNERS)]]] = True
+        return found
+
+    def without(self, left_out: NDArray[np.bool_]) -> "Weighed":
+        """The same, some sightings worth nothing: who was seen with what stays, and what the rest is worth.
+
+        Args:
+            left_out: bool[S].
+        """
+        poorer = replace(self, habit=np.where(left_out, 0.0, self.habit))
+        own, out = self.own, left_out[self.account_order]
+        pair = np.where(out, 0.0, own.pair)
+        # Sorting again would be most of the work.
+        vars(poorer).update(
+            by_identifier=self.by_identifier,
+            account_order=self.account_order,
+            by_account=self.by_account,
+            own=replace(own, habit=np.where(out, 0.0, own.habit), pair=pair, links=self._links(pair)),
+        )
+        return poorer
 
 
 @dataclass(frozen=True)
@@ -122,6 +145,7 @@ class Own:
     """Sightings in `Weighed.account_order`, for loops over accounts, and what of them no group changes.
 
     Attributes:
+        identifier: int32[S].
         kind: int16[S], index into `Sightings.kinds`.
         habit: float64[S], as `Weighed.habit`.
         base: float64[S], log2(m / (d - 1)) of the identifier, which d accounts share.
@@ -130,6 +154,7 @@ class Own:
         logs: float64[…], log2 of each number up to the greatest d.
     """
 
+    identifier: NDArray[np.int32]
     kind: NDArray[np.int16]
     habit: NDArray[np.float64]
     base: NDArray[np.float64]
@@ -138,16 +163,19 @@ class Own:
     logs: NDArray[np.float64]
 
 
-def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) -> Weighed:
+def weigh(
+    sightings: Sightings, reliability: NDArray[np.float64] | None = None, *, linked: int | None = None
+) -> Weighed:
     """Weigh every sighting; what likeness is worth is not learnt yet (`pairs.learn_likeness`).
 
     Args:
         sightings: as identified.
         reliability: float64[K], m of each kind of `sightings.kinds`; by default as `model.Kind` states it.
+        linked: how many accounts share anything, where `sightings` are a part of all.
     """
-    linked = np.zeros(sightings.accounts, np.bool_)
-    linked[sightings.account] = True
-    population = float(max(int(linked.sum()), POPULATION_FLOOR))
+    sharing = np.zeros(sightings.accounts, np.bool_)
+    sharing[sightings.account] = True
+    population = float(max(int(sharing.sum()) if linked is None else linked, POPULATION_FLOOR))
     if reliability is None:
         reliability = np.array([kind_of(name).reliability for name in sightings.kinds], dtype=np.float64)
     degree = sightings.degree
@@ -169,7 +197,7 @@ def weigh(sightings: Sightings, reliability: NDArray[np.float64] | None = None) 
         most = np.minimum(most, np.where(sightings.chance > 0.0, by_type, np.inf))
     capped = np.minimum(1.0, most / np.maximum(bits, 1e-9))[sightings.identifier]
     carried = habit(sightings.count, sightings.most) * near * capped
-    likeness = unlearnt(ranks(sightings.behaviour, linked))
+    likeness = unlearnt(ranks(sightings.behaviour, sharing))
     return Weighed(sightings, population, bits, carried, reliability, likeness)
 
 
@@ -217,23 +245,34 @@ def nearness(
     """
     if not len(identifier):
         return np.ones(0)
-    order = np.lexsort((first, identifier))
-    begin, end, group = first[order], last[order], identifier[order]
-    new = np.concatenate(([True], group[1:] != group[:-1]))
-    # The latest end of all earlier uses of the same value: a running maximum that starts anew with each value.
-    offset = (np.cumsum(new) - 1).astype(np.float64) * 1e18
-    latest = np.maximum.accumulate(end + offset) - offset
-    gap_before = np.where(new, np.inf, begin - np.concatenate(([0.0], latest[:-1])))
-    gap_after = np.concatenate((gap_before[1:], [np.inf]))
-    # What begins next may begin long after an earlier, longer use has ended: the gap is to this use's own end.
-    gap_after = np.where(np.isinf(gap_after), np.inf, np.concatenate((begin[1:], [0])) - end)
-    gap = np.maximum(np.minimum(gap_before, gap_after), 0.0) / 86_400_000_000
-    unknown = (begin == NEVER) | np.concatenate(([False], (begin == NEVER)[:-1] & ~new[1:]))
+    gap, unknown = _gaps(identifier, first, last, NEVER)
     with np.errstate(divide="ignore", invalid="ignore"):
-        faded = 1.0 - np.log(gap / memory[order]) / np.log(FADES)
-    near = np.ones(len(identifier))
-    near[order] = np.where(unknown | ~np.isfinite(memory[order]), 1.0, np.clip(np.nan_to_num(faded, nan=1.0), 0.0, 1.0))
-    return near
+        faded = 1.0 - np.log(gap / 86_400_000_000 / memory) / np.log(FADES)
+    near: NDArray[np.float64] = np.clip(np.nan_to_num(faded, nan=1.0), 0.0, 1.0)
+    return np.where(unknown | ~np.isfinite(memory), 1.0, near)
+
+
+@kernel
+def _gaps(identifier, first, last, never):  # type: ignore[no-untyped-def]
+    """Microseconds from each use to the nearest by another account, and whether that is not known."""
+    gap, unknown = np.full(len(first), np.inf), np.zeros(len(first), np.bool_)
+    start = 0
+    for stop in range(1, len(first) + 1):
+        if stop < len(first) and identifier[stop] == identifier[start]:
+            continue
+        order = start + np.argsort(first[start:stop], kind="mergesort")
+        latest = last[order[0]]
+        for at in range(len(order)):
+            x = order[at]
+            unknown[x] = first[x] == never or (at > 0 and first[order[at - 1]] == never)
+            if at > 0:
+                gap[x] = max(0.0, np.float64(first[x] - latest))
+                latest = max(latest, last[x])
+            if at + 1 < len(order):
+                # What begins next may begin long after an earlier, longer use has ended: the gap is to this one's end.
+                gap[x] = max(0.0, min(gap[x], np.float64(first[order[at + 1]] - last[x])))
+        start = stop
+    return gap, unknown
 
 
 def saturate(greatest: float, total: float) -> float:

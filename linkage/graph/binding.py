@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from linkage import store
+from linkage.allow import stored_identifier
 from linkage.errors import NotFoundError, UsageError
 from linkage.graph.driver import Graph
 from linkage.graph.questions import Param, Question
 from linkage.graph.wanted import LONGEST_KEY
 from linkage.ingest.normalise import stored_value
 from linkage.model import BUILT_IN_KINDS
-from linkage.secret import Key, load_or_make_key
+from linkage.secret import Key
 
 _HASHED: Final = ("email", "phone", "prompt")
 _RANK: Final = re.compile(r"#?([1-9]\d{0,8})")
@@ -130,12 +130,10 @@ def graph_key(value: str) -> str:
 
 def _stored(kind: str, typed: str, case: Path | None) -> str:
     """A typed identifier as the case keeps it. A hash, as the graph shows it, is taken as it is."""
+    if case is not None and case.exists():
+        return stored_identifier(case, kind, typed)
     if re.fullmatch(r"[0-9a-f]{32}", typed):
         return typed
-    if case is not None and case.exists():
-        with store.reading(case) as con:
-            hashed = frozenset(filter(None, store.meta(con, "hashed_kinds").split(",")))
-        return stored_value(kind, typed, load_or_make_key(case), hashed)
     if kind in _HASHED or kind not in BUILT_IN_KINDS:
         raise NotFoundError(
             f"A value of kind {kind} is looked up by its hash, and there is no case to hash it with.",

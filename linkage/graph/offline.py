@@ -15,7 +15,7 @@ from typing import Final
 
 import duckdb
 
-from linkage import store
+from linkage import audit, store
 from linkage.errors import MachineError, NotFoundError, UsageError, translate
 from linkage.graph.layers import CASE, LABELS, LAYERS, Layer, Nodes, Property
 from linkage.graph.wanted import Scope, Wanted, build
@@ -72,6 +72,8 @@ def write(case: Path, folder: Path, *, scope: Scope = "all", database: str = "ne
         folder.mkdir(parents=True, exist_ok=True)
         with store.scratch(case) as con:
             wanted = build(con, case, scope)
+            facts = {"run": wanted.run, "scope": wanted.scope, "to": audit.FILES}
+            audit.note(case, "publish", facts | {"nodes": wanted.nodes, "relationships": wanted.relationships})
             parts = [part for layer in LAYERS for part in _layer(con, layer, folder)] + [_case(con, wanted, folder)]
         # Last, so that a folder that was not finished is none to import.
         (folder / PARTS).write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")

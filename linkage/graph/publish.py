@@ -19,8 +19,9 @@ from typing import Any, Final
 
 import duckdb
 
-from linkage import posix, store
+from linkage import audit, store
 from linkage.errors import CaseBusyError, CheckFailedError, Neo4jError, translate
+from linkage.files import hold
 from linkage.graph import difference, schema, statements
 from linkage.graph.driver import Graph, Target, connect
 from linkage.graph.layers import CASE, LAYERS, NODES, RELATIONSHIPS, Layer, Nodes, Relationships
@@ -116,6 +117,9 @@ def publish(
         report.nodes, report.relationships = wanted.nodes, wanted.relationships
         if dry_run:
             return report
+        if report.changed:
+            facts = {"run": wanted.run, "scope": wanted.scope, "to": audit.LOCAL if where.web else where.uri}
+            audit.note(case, "publish", facts | {"nodes": wanted.nodes, "relationships": wanted.relationships})
         _write(con, graph, plan, report, tell)
         tell("checking", 0, 0)
         _verify(con, graph)
@@ -132,10 +136,8 @@ def _alone(case: Path) -> Iterator[None]:
         return
     try:
         with path.open("w") as lock:
-            try:
-                posix.lock(lock.fileno(), wait=False)
-            except BlockingIOError:
-                raise CaseBusyError(f"Another publish of {case} is running.", "Wait until it has finished.") from None
+            if not hold(lock.fileno(), path):
+                raise CaseBusyError(f"Another publish of {case} is running.", "Wait until it has finished.")
             try:
                 yield
             finally:

@@ -5,7 +5,6 @@ into the local server alone: only a database that holds nothing at all is ever r
 else looks after is always written over Bolt.
 """
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Final, Literal
 
 from linkage import server, store
 from linkage.errors import Neo4jError, UsageError, translate
+from linkage.files import private_folder
 from linkage.graph import offline
 from linkage.graph.driver import Target, connect
 from linkage.graph.wanted import Scope, build
@@ -106,9 +106,9 @@ def load(
         raise Neo4jError("The local server is not up.", "Start it: linkage neo4j up")
     try:
         # Beside the store, where there is room for it or none for the graph either.
-        with tempfile.TemporaryDirectory(prefix="linkage-import.", dir=found.home) as name:
+        with private_folder(found.home / "import", ".files") as name:
             progress(server.Progress("Writing the files of the import"))
-            files = offline.write(case, Path(name) / "files", scope=scope, database=route.database)
+            files = offline.write(case, name / "files", scope=scope, database=route.database)
             # Somebody may have written meanwhile; between here and the stop there is as good as no time.
             if _pristine(where) != route.database:
                 raise Neo4jError(

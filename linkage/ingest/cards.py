@@ -5,7 +5,6 @@ half of those of its values pass that are as long as a card's number and begin l
 a tenth do.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -13,32 +12,16 @@ import duckdb
 from duckdb.func import FunctionNullHandling
 
 from linkage.errors import InputError
-from linkage.ingest.normalise import is_card_number
+from linkage.ingest.card_numbers import CARD, card_state, is_card_number, shaped
 from linkage.ingest.sql import literal
 
 _SHARE: Final = 0.5
 _LEAST: Final = 2
 
-# Prefixes and lengths of the networks: Visa, Mastercard, American Express, Diners, Discover, JCB, UnionPay, Maestro.
-_CARD: Final = re.compile(
-    r"4(?:\d{12}|\d{15}|\d{18})|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}|3[47]\d{13}"
-    r"|3(?:0[0-5]|[68]\d)\d{11}|6(?:011|4[4-9]\d|5\d\d)\d{12}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
-    r"|(?:50|5[6-9]|6[0-9])\d{11,17}"
-)
 _SHAPED: Final = "[0-9][0-9 -]{11,22}[0-9]"
-_RUN: Final = re.compile(r"(?<![0-9A-Za-z_.-])[0-9](?:[ -]?[0-9]){12,18}(?![0-9A-Za-z_.-])")
 
 # How exports call a column of them.
 _CALLED: Final = frozenset({"card.number", "card_number", "cardnumber", "card number", "pan", "primary_account_number"})
-
-
-def shaped(text: str) -> bool:
-    """Whether `text` is as long as a card's number and begins like one; spaces and dashes allowed.
-
-    >>> shaped("4111 1111 1111 1112"), shaped("1700000000000000")
-    (True, False)
-    """
-    return bool(_CARD.fullmatch(text.strip().replace(" ", "").replace("-", "")))
 
 
 def prepare(con: duckdb.DuckDBPyConnection) -> None:
@@ -69,6 +52,28 @@ def counting(columns: Mapping[str, str], source: str) -> str:
     return f"SELECT count(*), [{', '.join(parts)}] FROM {source}"
 
 
+def by_chance(con: duckdb.DuckDBPyConnection, columns: Sequence[str]) -> list[str]:
+    """Those of the columns whose numbers in `stage` are cards by chance: not most of those that look like one are.
+
+    Args:
+        con: with `stage`, whose `looks` and `cards` have a bit for each column.
+        columns: as `projection.readable` has them.
+    """
+    if not con.execute("SELECT 1 FROM stage WHERE cards > 0 LIMIT 1").fetchone():
+        return []
+    counting = ", ".join(
+        f"count(*) FILTER (cards & {1 << at} > 0), count(*) FILTER (looks & {1 << at} > 0)"
+        for at in range(len(columns))
+    )
+    counts = con.execute(f"SELECT {counting} FROM stage").fetchall()[0]
+    return of_counts(columns, counts[::2], counts[1::2])
+
+
+def of_counts(columns: Sequence[str], cards: Sequence[int], looks: Sequence[int]) -> list[str]:
+    """The same, where it is known how many values of each column are cards, and how many look like one."""
+    return [name for name, n, most in zip(columns, cards, looks, strict=True) if n and n <= _SHARE * most]
+
+
 def check(what: str, counts: Iterable[Mapping[str, Any]]) -> None:
     """Refuse what `counting` found columns of card numbers in.
 
@@ -95,7 +100,7 @@ def check_start(what: str, names: Sequence[str], records: Iterable[Mapping[str, 
     for name, column in texts.items():
         whole = [text for text in column if shaped(text)]
         cards = sum(map(is_card_number, whole))
-        within = sum(any(shaped(run) and is_card_number(run) for run in _RUN.findall(text)) for text in column)
+        within = sum(card_state(text) == CARD for text in column)
         if (cards >= _LEAST and cards >= _SHARE * len(whole)) or (within >= _LEAST and within >= _SHARE * len(column)):
             _refuse(what, name)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import duckdb
 
-from linkage import store
+from linkage import audit, store
 from linkage.errors import InputError, translate
-from linkage.ingest import aliases, mapped, normalise
+from linkage.ingest import aliases, erased, mapped, normalise
 from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge, merge_prompts
 from linkage.ingest.normalise import Rules
@@ -100,7 +100,7 @@ def ingest(
             )
         kept = keep_private_ips
         if not dry_run:
-            kept = remember(target, keep_private_ips)
+            kept = remember(target, keep_private_ips, key)
         joins = aliases.joins(target, limit=0) if not dry_run and aliases.has_joins(target) else None
     return IngestReport(
         case, tuple(reports), found.passed_over, kept, round(time.monotonic() - started, 3), run.joined, joins
@@ -151,6 +151,7 @@ class _Run:
         seen: set[tuple[str, str]] = set(command.known)
         # Where no source names an account otherwise, nothing here costs anything.
         self._names = 0 if self._fresh else aliases.load(self._con, self._case)
+        erased.load(self._con, self._case)
         for source in sources:
             identity = (digests[source.path], source.table)
             if identity in seen:
@@ -169,6 +170,7 @@ class _Run:
             self.joined = aliases.join_case(self._con, self._case)
         self._finish(command, changed=any(not report.already and not report.error for report in reports))
         if not self._dry_run:
+            audit.copy(self._case)
             # By now no raw text is about: what is sorted and joined here may spill to disk.
             with store.scratch(self._case) as con:
                 place(con, self._case)
@@ -199,7 +201,7 @@ class _Run:
             unfinished = row.fetchone() is not None
         if changed or unfinished:
             with store.writing(self._case) as con:
-                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [utc_now()])
+                con.execute("UPDATE commands SET finished_at = ? WHERE finished_at IS NULL", [store.now(con)])
 
     def _one(self, source: Source, identity: tuple[str, str], command: int, start: Progress) -> FileReport:
         before = time.monotonic()
@@ -222,6 +224,7 @@ class _Run:
             rows=staged.rows,
             added=done.added,
             rejected=len(staged.rejects),
+            erased=staged.erased,
             reasons=by_frequency((reject.reason, 1) for reject in staged.rejects),
             placeholders=staged.placeholders,
             ips=done.ips,
@@ -288,7 +291,7 @@ class _Run:
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
                 ON CONFLICT (command) DO UPDATE SET files = excluded.files""",
-                [command, utc_now(), self._files],
+                [command, store.now(con, "kase."), self._files],
             )
             facts = {"key_id": self._key.id, "hashed_kinds": ",".join(sorted(self._rules.hashed))}
             if self._rules.skeletons:
@@ -307,6 +310,8 @@ class _Run:
             [*values, len(staged.rejects), utc_now(), _title(source) or None],
         )
         _insert_rejects(con, number, staged)
+        facts = {"file": number, "table": source.table, "sha256": identity[0], "rows": staged.rows, "added": added}
+        audit.extend(con, self._key, "ingest", {**facts, "rejected": len(staged.rejects)}, schema="kase.")
 
     @contextmanager
     def _watched(self, source: Source, start: Progress) -> Iterator[None]:

@@ -13,6 +13,7 @@ import duckdb
 from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from linkage.errors import InputError
+from linkage.ingest.card_numbers import DIGITS, card_state, is_card_number
 from linkage.ingest.sql import literal
 from linkage.model import BUILT_IN_KINDS, TABLES
 from linkage.networks import canonical_ip, is_private, net_of
@@ -61,6 +62,7 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
         ("net_of", lambda text: net_of(text) if text else None, "VARCHAR"),
         ("is_private", lambda text: is_private(text) if text else False, "BOOLEAN"),
         ("is_card_number", lambda text: is_card_number(text) if text else False, "BOOLEAN"),
+        ("card_state", lambda text: card_state(text) if text else 0, "INTEGER"),
     ):
         con.create_function(name, function, ["VARCHAR"], returns, null_handling=FunctionNullHandling.SPECIAL)
     sketch_key = SketchKey.of(key.secret)
@@ -74,20 +76,18 @@ def prepare(con: duckdb.DuckDBPyConnection, key: Key) -> None:
     )
 
 
-def is_card_number(text: str) -> bool:
-    """Whether `text` is a full card number: 13 to 19 digits that pass Luhn's test; spaces and dashes allowed.
+def card(sql: str, *, name: bool) -> str:
+    """Whether the text holds a full card number (2), or what only looks like one (1); 0 for neither, or NULL.
 
-    >>> is_card_number("4111 1111 1111 1111"), is_card_number("4111111111111112"), is_card_number("fp_1234")
-    (True, False, False)
+    Args:
+        sql: the text.
+        name: it is a name, such as an account's id, and looked at only if it begins with a digit, which is ten times as
+            quick.
     """
-    digits = text.replace(" ", "").replace("-", "")
-    if not (13 <= len(digits) <= 19 and digits.isascii() and digits.isdigit()):
-        return False
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = int(digit) * (2 if place % 2 else 1)
-        total += value - 9 if value > 9 else value
-    return total % 10 == 0
+    # Few texts get past the first conditions, and fewer past the last: only they are worth a call of Python.
+    begins = f"AND (ascii({sql}) BETWEEN 48 AND 57 OR ascii({sql}) > 127) " if name else ""
+    looks = f"strlen({sql}) >= 13 {begins}AND regexp_matches({sql}, '{DIGITS}')"
+    return f"CASE WHEN {looks} THEN card_state({sql}) ELSE 0 END"
 
 
 def hmac(kind: str, sql: str) -> str:

@@ -7,22 +7,28 @@ judged     reason and column of a broken row
 kept       hashed and masked: what may reach the disk
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from linkage.ingest import normalise as n
+from linkage.ingest.card_numbers import CARD, DIGITS, LOOKS
 from linkage.ingest.normalise import DERIVED_KINDS, Rules
 from linkage.model import BUILT_IN_KINDS, TABLES, Column
 
 EXCERPT: Final = 40
 """A reject keeps the text of the offending column up to this length; what is longer may be prose."""
 
+CARD_REASON: Final = "is a full card number: never export those"
+
 # Tables with phone or card numbers.
 _NUMBERED: Final = frozenset({"accounts", "payments", "identifiers"})
 
 # Free text that is shown, not compared: a country may be called NA.
 _KEEP_PLACEHOLDERS: Final = frozenset({"country", "plan", "method", "model", "prompt"})
+
+# Text in which a number may stand; other columns hold names.
+_PROSE: Final = frozenset({"user_agent", "plan", "country", "status", "method", "payment_id", "value"})
 
 _PLAIN_KIND: Final = "[a-z0-9][a-z0-9_.-]{0,63}"
 
@@ -53,7 +59,10 @@ class Check:
     sql: str
 
 
-def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = ()) -> str:
+def projection(
+    table: str, columns: Mapping[str, str], source: str, rules: Rules, carried: Sequence[str] = (),
+    by_chance: Collection[str] = (),
+) -> str:  # fmt: skip
     """The SELECT that reads `source`.
 
     Args:
@@ -62,11 +71,13 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         source: what stands behind FROM.
         rules: what is hashed.
         carried: columns of `source` that come out too, as they are.
+        by_chance: columns whose numbers pass for those of cards by chance alone, and are kept.
 
     Returns:
         SQL with the columns of `STORED[table]`, then `tokens`, `sketch` and `words` (of a raw prompt, or NULL; `words`
-        only where skeletons are kept), `broken` (the first of `checks` that the row fails, or NULL), `excerpt` and
-        `placeholders`.
+        only where skeletons are kept), `broken` (the first of `checks` that the row fails, or NULL), `excerpt`,
+        `placeholders`, and `looks` and `cards`: of which columns of `readable(table)`, as bits, the value looks like a
+        card's number, and is one.
     """
     contract = TABLES[table]
     present = [column for column in contract if column.name in columns]
@@ -81,11 +92,19 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     times = [c.name for c in contract if c.type == "time"]
     # A time is read in two steps, so that what is not plausible is told by one comparison of what was parsed.
     reads = {f"{'parsed' if name in times else 'read'} {name}": sql for name, sql in _reads(table).items()}
-    read = ", ".join(f'{sql} AS "{name}"' for name, sql in reads.items()) or "NULL AS nothing"
+    reads |= {f"card {name}": sql if name in columns else "0" for name, sql in readable(table).items()}
+    read = ", ".join(f'{sql} AS "{name}"' for name, sql in reads.items())
     plausible = "".join(f""", {n.plausible(f'"parsed {name}"')} AS "read {name}\"""" for name in times)
-    tests = checks(table)
+    tests = checks(table, by_chance)
     broken = "CASE " + " ".join(f"WHEN {check.sql} THEN {at}" for at, check in enumerate(tests)) + " END::UTINYINT"
-    stored = ", ".join(f'{sql} AS "{name}"' for name, sql in zip(STORED[table], _stored(table, rules), strict=True))
+    # A number that is refused must not reach the disk on its way to being rejected.
+    refused = {name for name in readable(table) if name in columns and name not in by_chance}
+    stored = ", ".join(
+        f'CASE WHEN "card {name}" = {CARD} THEN NULL ELSE {sql} END AS "{name}"'
+        if name in refused
+        else f'{sql} AS "{name}"'
+        for name, sql in zip(STORED[table], _stored(table, rules), strict=True)
+    )
     sketch = '"read prompt".tokens, "read prompt".sketch' if "prompt" in columns else "NULL AS tokens, NULL AS sketch"
     words = "NULL::UBIGINT[]"
     if rules.skeletons and "prompt" in columns:
@@ -96,8 +115,10 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
         for at, check in enumerate(tests)
     )
     along = "".join(f", {name}" for name in carried)
+    looks, cards = (_bits(table, least) for least in (LOOKS, CARD))
     return f"""
-    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders{along}
+    SELECT {stored}, {sketch}, {words} AS words, broken, CASE broken {excerpts} END AS excerpt, placeholders,
+        {looks} AS looks, {cards} AS cards{along}
     FROM (SELECT *, {broken} AS broken
     FROM (SELECT *{plausible}
     FROM (SELECT *, {read}
@@ -107,9 +128,15 @@ def projection(table: str, columns: Mapping[str, str], source: str, rules: Rules
     """
 
 
+def _bits(table: str, least: int) -> str:
+    """Of which columns of `readable` the state is so high."""
+    parts = [f'CASE WHEN "card {name}" >= {least} THEN {1 << at} ELSE 0 END' for at, name in enumerate(readable(table))]
+    return " + ".join(parts)
+
+
 def _excerpt(sql: str, table: str) -> str:
     """The text, masked where it looks private: in a row whose columns are shifted, an e-mail may stand as a time."""
-    looks = [f"strlen({sql}) > {EXCERPT}", f"contains({sql}, '@')"]
+    looks = [f"strlen({sql}) > {EXCERPT}", f"contains({sql}, '@')", f"regexp_matches({sql}, '{DIGITS}')"]
     if table in _NUMBERED:
         looks.append(
             f"regexp_full_match({sql}, '[+(]?[0-9][0-9 ()./-]{{6,}}') "
@@ -154,8 +181,29 @@ def _reads(table: str) -> dict[str, str]:
     return found
 
 
-def checks(table: str) -> list[Check]:
-    """The ways for a row of a table to break the contract, the first that holds is told."""
+def readable(table: str) -> dict[str, str]:
+    """The columns of a table whose text the case keeps readable, and SQL of `normalise.card` for each."""
+    found = {
+        column.name: n.card(f'"{column.name}"', name=column.name not in _PROSE)
+        for column in TABLES[table]
+        if column.type == "text" and column.kind not in ("ip", "email", "phone") and column.name != "prompt"
+    }
+    if table == "identifiers":
+        found["value"] = f"CASE WHEN lower(kind) IN ('email', 'phone') THEN 0 ELSE {found['value']} END"
+    if table == "exchanges":
+        # A fingerprint with blanks is a text, of which the case keeps a sketch.
+        given = found["prompt_fingerprint"]
+        found["prompt_fingerprint"] = f"CASE WHEN contains(prompt_fingerprint, ' ') THEN 0 ELSE {given} END"
+    return found
+
+
+def checks(table: str, by_chance: Collection[str] = ()) -> list[Check]:
+    """The ways for a row of a table to break the contract, the first that holds is told.
+
+    Args:
+        table: a contract table.
+        by_chance: as in `projection`.
+    """
     found = [
         Check(
             "account_id", "the row is the header again", "strlen(account_id) = 10 AND lower(account_id) = 'account_id'"
@@ -182,11 +230,12 @@ def checks(table: str) -> list[Check]:
             found.append(Check(column.name, "email is no e-mail address", given))
         elif column.kind == "phone":
             found.append(Check(column.name, "phone is no phone number", given))
+    for name in readable(table):
+        held = "false" if name in by_chance else f'"card {name}" = {CARD}'
+        found.append(Check(name, f"{name} {CARD_REASON}", held))
     card = "regexp_matches({0}, '^[0-9][0-9 -]{{11,30}}$') AND is_card_number({0})"
     if table == "payments":
-        found.append(
-            Check("payment_id", "payment_id is a full card number: never export those", card.format("payment_id"))
-        )
+        found.append(Check("payment_id", f"payment_id {CARD_REASON}", card.format("payment_id")))
     if table == "identifiers":
         derived = ", ".join(f"'{kind}'" for kind in DERIVED_KINDS)
         found += [
@@ -195,7 +244,7 @@ def checks(table: str) -> list[Check]:
             Check("value", "value is none of its kind", '"read value" IS NULL'),
             Check(
                 "value",
-                "value is a full card number: never export those",
+                f"value {CARD_REASON}",
                 f"\"read kind\" NOT IN ('device', 'phone') AND {card.format('value')}",
             ),
         ]

@@ -38,6 +38,7 @@ class FileReport:
         already: it had been ingested before, so nothing was done.
         error: why it was refused whole, or "".
         rows, added, rejected: records in it, rows that the case gained or changed, rows set aside.
+        erased: rows of accounts that were erased, of which nothing is kept.
         reasons: rejected rows by reason.
         placeholders: values that stand for "nothing".
         ips, private_ips: rows with an address, and with one that everybody can have.
@@ -52,6 +53,7 @@ class FileReport:
     rows: int = 0
     added: int = 0
     rejected: int = 0
+    erased: int = 0
     reasons: tuple[tuple[str, int], ...] = ()
     placeholders: int = 0
     ips: int = 0

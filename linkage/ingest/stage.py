@@ -7,17 +7,19 @@ temporary folder to spill them to.
 
 import json
 from collections import Counter
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import duckdb
 
 from linkage.errors import InputError
-from linkage.ingest import cards, lines
+from linkage.ingest import cards, erased, lines
 from linkage.ingest.layout import layout
 from linkage.ingest.mapped import RELATION, mapped, needed
 from linkage.ingest.normalise import Rules, text
-from linkage.ingest.projection import STORED, checks, projection
+from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
@@ -52,6 +54,7 @@ class Staged:
         placeholders: values that stand for "nothing" and were left out.
         ignored: columns that the contract does not name, as the file spells them.
         place: the lines of the records.
+        erased: rows of accounts that were erased; nothing of them is kept.
     """
 
     rows: int
@@ -59,6 +62,7 @@ class Staged:
     placeholders: int
     ignored: tuple[str, ...]
     place: lines.Lines
+    erased: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ class Plan:
         noting: a SELECT that gives `note_words` all of them; empty where no skeletons are kept.
         mapped: a record may give no row, or several; each row has its record's number. `counting` is that of `cards`.
         columns: the contract columns that the file fills.
+        again: gives `select` with `by_chance` of `projection`.
     """
 
     source: Source
@@ -88,6 +93,7 @@ class Plan:
     noting: str
     mapped: bool
     columns: tuple[str, ...]
+    again: Callable[[Collection[str]], str]
 
 
 def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
@@ -101,7 +107,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         found = mapped(source) if source.reading else layout(con, source)
     if source.relation:
         con.register(RELATION, source.relation.stream(needed(source)))
-    select = projection(source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
+    again = partial(projection, source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
     values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
     counting = found.counting or f"SELECT count(*){values} FROM {found.source}"
@@ -111,7 +117,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         noting = f"SELECT sum(note_words({text(found.columns['prompt'])})) FROM {found.source}"
     return Plan(
         source=source,
-        select=select,
+        select=again(),
         counting=counting,
         counted=counted,
         parameters=found.parameters,
@@ -120,6 +126,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         noting=noting,
         mapped=found.mapped,
         columns=tuple(found.columns),
+        again=again,
     )
 
 
@@ -143,7 +150,12 @@ def stage(con: duckdb.DuckDBPyConnection, how: Plan) -> Staged:
     con.execute("SET preserve_insertion_order = true")
     with reading_errors(how.source):
         con.execute(f"CREATE TABLE stage AS {how.select}", how.parameters)
-    return _collect(con, how, records)
+        chance = cards.by_chance(con, list(readable(how.source.table)))
+        if chance:
+            # They are numbers of the provider's own: what was withheld of them is read once more.
+            _forget_rejects(con)
+            con.execute(f"CREATE OR REPLACE TABLE stage AS {how.again(chance)}", how.parameters)
+    return _collect(con, how, records, erased.leave_out(con, how.source.table))
 
 
 def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -> Staged | None:
@@ -195,11 +207,11 @@ def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("DROP TABLE IF EXISTS reject_errors; DROP TABLE IF EXISTS reject_scans")
 
 
-def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> Staged:
+def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None, left_out: int) -> Staged:
     source = how.source
     number = "record" if how.mapped else "rowid"
     broken = con.execute(
-        f"SELECT {number}, broken, excerpt FROM stage WHERE broken IS NOT NULL ORDER BY {number}, rowid"
+        f"SELECT {number}, broken, excerpt FROM stage WHERE broken < {erased.ERASED} ORDER BY {number}, rowid"
     ).fetchall()
     # All is fetched: nothing can be registered on a connection while a result is open.
     counted = con.execute("SELECT count(*), coalesce(sum(placeholders), 0) FROM stage").fetchall()[0]
@@ -227,7 +239,7 @@ def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None) -> 
             f"{source.path}: not one of its {total:,} rows can be used as {source.table}; most often, {reasons}.",
             f"Is it the right table? --table says which. {where}: {rejects[0].reason}.",
         )
-    return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place)
+    return Staged(total, tuple(rejects), int(counted[1]), how.ignored, place, left_out)
 
 
 def _torn_rows(con: duckdb.DuckDBPyConnection) -> dict[int, str]:

@@ -11,6 +11,7 @@ fewest accounts use are forgotten; should they come up again, they begin anew, s
 """
 
 import threading
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -172,6 +173,14 @@ class Texts:
                 for at, start, end in places.tolist():
                     self.found[int(self._wanted[at])] = bytes(data[start:end]).decode(errors="replace").lower()
         return pa.array(added)
+
+
+def account_hashes(accounts: Sequence[str], key: SketchKey) -> NDArray[np.uint32]:
+    """What `WordCounts` knows accounts by."""
+    if not accounts:
+        return np.zeros(0, np.uint32)
+    found: NDArray[np.uint32] = _account_hashes(*buffers(pa.array(accounts, pa.large_string())), *key.prompts)
+    return found
 
 
 @kernel

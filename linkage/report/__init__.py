@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from linkage import audit
 from linkage.errors import MachineError, UsageError, translate
 from linkage.files import replace
 from linkage.report.data import facts
@@ -40,6 +41,7 @@ def report(case: Path, path: Path, rings: Sequence[str] = (), *, force: bool = F
         raise MachineError(f"{path} is a folder.", "Name a file, such as report.html.")
     found = facts(case, rings)
     content = page(found)
+    audit.note(case, "report", {"rings": len(found.rings)})
     try:
         if path.exists() and not force and path.read_bytes() != content:
             raise UsageError(f"{path} exists already, and says something else.", "Replace it with --force.")

@@ -87,16 +87,17 @@ COSTLY_FAMILIES_NOT = frozenset({"network", "prompt", "contact", "organisation",
 
 
 def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Features:
-    """Measure all groups."""
+    """Measure all groups. What is measured of a group does not depend on which others there are."""
     labels = candidates.labels
     inside = np.flatnonzero(labels >= 0)
     label = labels[inside]
     groups = int(labels.max(initial=-1)) + 1
     size = np.bincount(label, minlength=groups).astype(np.float64)
+    shared = _Shared.of(weighed, candidates, inside)
 
     def mean(values: NDArray[np.generic]) -> Floats:
-        """Mean over the members that have a value."""
-        numbers = values[inside].astype(np.float64)
+        """Mean over the members, given one value each, that have one."""
+        numbers = values.astype(np.float64)
         known = ~np.isnan(numbers)
         total = np.bincount(label[known], numbers[known], minlength=groups)
         count = np.bincount(label[known], minlength=groups)
@@ -104,41 +105,40 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
 
     spread, age = _ages(profiles, inside, label, groups)
     created = profiles.created[profiles.created != NEVER]
-    families = _hard_families(weighed, candidates)
+    families = shared.families()
     ranked = np.sort(families, axis=1)
     network = [at for at, name in enumerate(weighed.families) if name == "network"]
-    costly, reach = _costly(weighed, candidates, groups)
-    prompts = np.bincount(label, profiles.prompts[inside], minlength=groups)
+    costly, reach = shared.costly()
+    greatest = np.zeros(groups)
+    np.maximum.at(greatest, shared.label, reach)
+    sent, distinct = profiles.prompts[inside], profiles.distinct_prompts[inside]
+    prompts = np.bincount(label, sent, minlength=groups)
     with np.errstate(invalid="ignore", divide="ignore"):
         # A prompt may have two fingerprints, the provider's and ours.
-        own_prompts = np.where(
-            prompts > 0, np.minimum(_own_prompts(weighed, candidates, groups) / prompts, 1.0), np.nan
-        )
-        repeated = np.where(
-            profiles.prompts > 0, 1.0 - profiles.distinct_prompts / np.maximum(profiles.prompts, 1), np.nan
-        )
+        own_prompts = np.where(prompts > 0, np.minimum(shared.own_prompts(groups) / prompts, 1.0), np.nan)
+        repeated = np.where(sent > 0, 1.0 - distinct / np.maximum(sent, 1), np.nan)
     return Features(
         size=size,
-        net=mean(candidates.evidence.net),
-        second=mean(ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(labels))),
+        net=mean(candidates.evidence.net[inside]),
+        second=mean(ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(inside))),
         beyond_network=mean(np.delete(families, network, axis=1).sum(axis=1)),
-        costly=costly / np.maximum(size, 1),
-        reach=reach,
-        same_network=_greatest_holders(weighed, candidates, groups, ("ip",)) / np.maximum(size, 1),
+        costly=np.bincount(label, costly, minlength=groups) / np.maximum(size, 1),
+        reach=greatest,
+        same_network=shared.greatest_holders("ip", groups) / np.maximum(size, 1),
         own_prompts=own_prompts,
-        work=mean(_work(weighed, candidates)),
+        work=mean(shared.work()),
         repeated=mean(repeated),
-        burst=mean(_together(weighed, candidates, "burst", 3)),
-        handoff=mean(_together(weighed, candidates, "handoff", 2)),
-        balance=mean(_together(weighed, candidates, "balance", 3)),
+        burst=mean(shared.together("burst", 3)),
+        handoff=mean(shared.together("handoff", 2)),
+        balance=mean(shared.together("balance", 3)),
         created_spread=spread,
         created_spread_all=_spread_days(created),
         age=age,
-        banned=mean(profiles.banned),
+        banned=mean(profiles.banned[inside]),
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
-        rhythm=mean(profiles.rhythm),
-        verified=_commonest(np.where(profiles.verified, profiles.org, -1)[inside], label, size),
-        alike={name: mean(candidates.evidence.alike[:, at]) for at, name in enumerate(BEHAVIOURS)},
+        rhythm=mean(profiles.rhythm[inside]),
+        verified=_commonest(np.where(profiles.verified[inside], profiles.org[inside], -1), label, size),
+        alike={name: mean(candidates.evidence.alike[inside, at]) for at, name in enumerate(BEHAVIOURS)},
         place={name: _place(weighed.likeness.rank[inside, at], label, groups) for at, name in enumerate(BEHAVIOURS)},
         lives_all=_told(weighed.likeness),
         learnt=weighed.likeness.learnt,
@@ -162,79 +162,110 @@ def _place(rank: Floats, label: NDArray[np.int64], groups: int) -> Floats:
     return np.where(count > 0, total / (count + SCEPTIC), np.nan)
 
 
-def _kind_mask(weighed: Weighed, wanted: list[bool]) -> NDArray[np.bool_]:
-    s = weighed.sightings
-    per_kind = np.array(wanted, dtype=np.bool_)
-    return per_kind[s.kind[s.identifier]] if len(per_kind) else np.zeros(len(s.account), np.bool_)
+@dataclass(frozen=True)
+class _Shared:
+    """The sightings that members of a group have in common with each other, one entry each.
 
+    Attributes:
+        weighed: all of them.
+        members: how many accounts are in a group.
+        kind: int[…], the index of the kind.
+        member: int[…], the place of the account among the members.
+        label: int[…], its group.
+        count: int[…], as in `Sightings`.
+        habit, credit: float[…], as in `Weighed` and in `GroupEvidence`.
+        holders: int[…], members of the group that have the identifier.
+        others: int[…], accounts that have it, one left out: those that use it less among them.
+    """
 
-def _hard_families(weighed: Weighed, candidates: Candidates) -> Floats:
-    """float64[A, F], each account's credits by family, fakeable kinds left out."""
-    s = weighed.sightings
-    hard = _kind_mask(weighed, [not kind.fakeable for kind in weighed.kinds])
-    families = max(len(weighed.families), 1)
-    if not len(s.account):
-        return np.zeros((s.accounts, families))
-    family = weighed.kind_family[s.kind[s.identifier]].astype(np.int64)
-    cell = s.account.astype(np.int64) * families + family
-    flat = np.bincount(cell[hard], candidates.evidence.credit[hard], minlength=s.accounts * families).astype(np.float64)
-    return flat.reshape(s.accounts, families)
+    weighed: Weighed
+    members: int
+    kind: NDArray[np.int16]
+    member: NDArray[np.int64]
+    label: NDArray[np.int64]
+    count: NDArray[np.int64]
+    habit: Floats
+    credit: Floats
+    holders: NDArray[np.int32]
+    others: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, weighed: Weighed, candidates: Candidates, inside: NDArray[np.int64]) -> "_Shared":
+        s, evidence = weighed.sightings, candidates.evidence
+        rows = np.flatnonzero(evidence.holders > 1)
+        account, identifier = s.account[rows], s.identifier[rows]
+        place = np.empty(s.accounts, np.int64)
+        place[inside] = np.arange(len(inside))
+        senders = np.diff(weighed.by_identifier) + s.rivals
+        return cls(
+            weighed,
+            len(inside),
+            s.kind[identifier],
+            place[account],
+            candidates.labels[account],
+            s.count[rows],
+            weighed.habit[rows],
+            evidence.credit[rows],
+            evidence.holders[rows],
+            senders[identifier] - 1,
+        )
 
-def _costly(weighed: Weighed, candidates: Candidates, groups: int) -> tuple[Floats, Floats]:
-    s, labels = weighed.sightings, candidates.labels
-    costly_kind = [
-        not kind.fakeable and (kind.family not in COSTLY_FAMILIES_NOT or kind.name == "phone") for kind in weighed.kinds
-    ]
-    shared = _kind_mask(weighed, costly_kind) & (candidates.evidence.holders > 1)
-    strongest, reach = np.zeros(s.accounts), np.zeros(groups)
-    np.maximum.at(strongest, s.account[shared], weighed.habit[shared])
-    device = _kind_mask(weighed, [kind.family == "device" for kind in weighed.kinds])[shared]
-    holders = candidates.evidence.holders[shared].astype(np.float64)
-    np.maximum.at(reach, labels[s.account[shared]], np.where(device, np.sqrt(holders), holders))
-    inside = labels >= 0
-    return np.bincount(labels[inside], strongest[inside], minlength=groups).astype(np.float64), reach
+    def _of_kinds(self, wanted: list[bool]) -> NDArray[np.bool_]:
+        found: NDArray[np.bool_] = np.array([*wanted, False], dtype=np.bool_)[self.kind]
+        return found
 
+    def _named(self, name: str) -> NDArray[np.bool_]:
+        return self._of_kinds([kind.name == name for kind in self.weighed.kinds])
 
-def _greatest_holders(weighed: Weighed, candidates: Candidates, groups: int, kinds: tuple[str, ...]) -> Floats:
-    s = weighed.sightings
-    shared = _kind_mask(weighed, [kind.name in kinds for kind in weighed.kinds]) & (candidates.evidence.holders > 1)
-    greatest = np.zeros(groups)
-    np.maximum.at(greatest, candidates.labels[s.account[shared]], candidates.evidence.holders[shared])
-    return greatest
+    def families(self) -> Floats:
+        """float64[members, F], each member's credits by family, fakeable kinds left out."""
+        hard = self._of_kinds([not kind.fakeable for kind in self.weighed.kinds])
+        families = max(len(self.weighed.families), 1)
+        cell = self.member[hard] * families + self.weighed.kind_family[self.kind[hard]]
+        flat = np.bincount(cell, self.credit[hard], minlength=self.members * families).astype(np.float64)
+        return flat.reshape(self.members, families)
 
+    def costly(self) -> tuple[Floats, Floats]:
+        """What each member carries of its strongest costly identifier, and how far each sighting's one reaches."""
+        kinds = self.weighed.kinds
+        here = self._of_kinds(
+            [not kind.fakeable and (kind.family not in COSTLY_FAMILIES_NOT or kind.name == "phone") for kind in kinds]
+        )
+        strongest = np.zeros(self.members)
+        np.maximum.at(strongest, self.member[here], self.habit[here])
+        device, holders = self._of_kinds([kind.family == "device" for kind in kinds]), self.holders.astype(np.float64)
+        return strongest, np.where(here, np.where(device, np.sqrt(holders), holders), 0.0)
 
-def _own_prompts(weighed: Weighed, candidates: Candidates, groups: int) -> Floats:
-    s, holders = weighed.sightings, candidates.evidence.holders
-    others = s.degree[s.identifier] + s.rivals[s.identifier] - 1
-    own = (holders > 1) & (holders - 1 >= INSIDE * others)
-    most = np.zeros(groups)
-    # One prompt is known by its text, by near-duplicates and by what its account works with: the levels do not add up.
-    for level in ("prompt", NEAR_PROMPT, WORKED_PROMPT):
-        here = own & _kind_mask(weighed, [kind.name == level for kind in weighed.kinds])
-        counts = s.count[here].astype(np.float64)
-        most = np.maximum(most, np.bincount(candidates.labels[s.account[here]], counts, minlength=groups))
-    return most
+    def greatest_holders(self, name: str, groups: int) -> Floats:
+        """float64[groups], members that share the commonest identifier of the kind."""
+        here, greatest = self._named(name), np.zeros(groups)
+        np.maximum.at(greatest, self.label[here], self.holders[here])
+        return greatest
 
+    def own_prompts(self, groups: int) -> Floats:
+        """float64[groups], exchanges with prompts that are the group's own."""
+        own, most = self.holders - 1 >= INSIDE * self.others, np.zeros(groups)
+        # One prompt is known by its text, by near-duplicates and by what its account works with: the levels do not
+        # add up.
+        for level in ("prompt", NEAR_PROMPT, WORKED_PROMPT):
+            here = own & self._named(level)
+            most = np.maximum(
+                most, np.bincount(self.label[here], self.count[here].astype(np.float64), minlength=groups)
+            )
+        return most
 
-def _work(weighed: Weighed, candidates: Candidates) -> Floats:
-    """float64[A], how much each account works with templates that are its group's own."""
-    s, holders = weighed.sightings, candidates.evidence.holders
-    worked = _kind_mask(weighed, [kind.name == WORKED_PROMPT for kind in weighed.kinds])
-    senders = s.degree[s.identifier] + s.rivals[s.identifier] - 1
-    own = worked & (holders > 1) & (holders - 1 >= INSIDE * senders)
-    most = np.zeros(s.accounts)
-    np.maximum.at(most, s.account[own], np.log2(np.maximum(s.count[own] / HEAVY_USES, 1.0)))
-    return most
+    def work(self) -> Floats:
+        """float64[members], how much each works with templates that are its group's own."""
+        own = self._named(WORKED_PROMPT) & (self.holders - 1 >= INSIDE * self.others)
+        most = np.zeros(self.members)
+        np.maximum.at(most, self.member[own], np.log2(np.maximum(self.count[own] / HEAVY_USES, 1.0)))
+        return most
 
-
-def _together(weighed: Weighed, candidates: Candidates, name: str, least: int) -> NDArray[np.bool_]:
-    """Accounts that share an identifier of the kind with so many of their group, themselves among them."""
-    s = weighed.sightings
-    shared = _kind_mask(weighed, [kind.name == name for kind in weighed.kinds])
-    found = np.zeros(s.accounts, np.bool_)
-    found[s.account[shared & (candidates.evidence.holders >= least)]] = True
-    return found
+    def together(self, name: str, least: int) -> NDArray[np.bool_]:
+        """bool[members], who shares an identifier of the kind with so many of its group, itself among them."""
+        found = np.zeros(self.members, np.bool_)
+        found[self.member[self._named(name) & (self.holders >= least)]] = True
+        return found
 
 
 def _ages(

@@ -2,13 +2,13 @@
 
 from typing import Final
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from linkage.candidates import Candidates
 from linkage.evidence import Weighed
 from linkage.identify import NEVER
+from linkage.kernel import kernel
 
 CORE_BITS: Final = 6.0
 """Members tied by at least this many bits beyond the prior are `core`: odds of 64 to 1."""
@@ -69,18 +69,22 @@ def bridges(weighed: Weighed, candidates: Candidates) -> NDArray[np.bool_]:
     """
     s, labels = weighed.sightings, candidates.labels
     tied = np.flatnonzero(candidates.evidence.credit > 0)
-    tied = tied[np.argsort(labels[s.account[tied]], kind="stable")]
     of_group = labels[s.account[tied]]
     sizes = np.bincount(labels[labels >= 0]) if (labels >= 0).any() else np.zeros(0, np.int64)
-    found = np.zeros(s.accounts, np.bool_)
-    edges_start = np.searchsorted(of_group, np.arange(len(sizes) + 1))
-    around_one = _around_one(of_group, s.account[tied], s.identifier[tied], len(sizes))
-    for group, size in enumerate(sizes):
-        if not 4 <= size <= BRIDGE_ACCOUNTS or around_one[group]:
-            continue
-        rows = tied[edges_start[group] : edges_start[group + 1]]
-        for account in _articulation_accounts(s.account[rows].tolist(), s.identifier[rows].tolist()):
-            found[account] = True
+    small = (
+        (sizes >= 4)
+        & (sizes <= BRIDGE_ACCOUNTS)
+        & ~_around_one(of_group, s.account[tied], s.identifier[tied], len(sizes))
+    )
+    tied, of_group = tied[small[of_group]], of_group[small[of_group]]
+    # An identifier is another node in each group.
+    held, value = np.unique(of_group << 32 | s.identifier[tied], return_inverse=True)
+    account = s.account[tied].astype(np.int64)
+    ends = np.concatenate((account, value + s.accounts)), np.concatenate((value + s.accounts, account))
+    nodes = s.accounts + len(held)
+    order = np.argsort(ends[0], kind="stable")
+    start = np.searchsorted(ends[0][order], np.arange(nodes + 1))
+    found: NDArray[np.bool_] = _bridges(start, ends[1][order], s.accounts, labels, len(sizes))
     return found
 
 
@@ -96,16 +100,58 @@ def _around_one(
     return found
 
 
-def _articulation_accounts(accounts: list[int], identifiers: list[int]) -> list[int]:
-    graph: nx.Graph[tuple[str, int]] = nx.Graph()
-    graph.add_edges_from((("a", a), ("i", i)) for a, i in zip(accounts, identifiers, strict=True))
-    out = []
-    for node in nx.articulation_points(graph):
-        if node[0] != "a":
+@kernel
+def _bridges(start, other, accounts, labels, groups):  # type: ignore[no-untyped-def]
+    """Accounts without which two parts of two accounts or more are left of their group.
+
+    Nodes below `accounts` are accounts, the others what they share. One depth-first search tells for each account the
+    subtrees that hang on it alone (Hopcroft and Tarjan 1973, doi:10.1145/362248.362272).
+    """
+    n = len(start) - 1
+    found_at, low = np.full(n, -1), np.zeros(n, np.int64)
+    held = np.zeros(n, np.int64)  # accounts in the subtree
+    cut, large, cut_held = np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int64)
+    at, parent, stack = start[:-1].copy(), np.full(n, -1), np.empty(n, np.int64)
+    root, parts = np.full(accounts, -1), np.zeros(groups, np.int64)
+    clock = 0
+    for first in range(accounts):
+        if found_at[first] >= 0 or start[first] == start[first + 1]:
             continue
-        without = graph.copy()
-        without.remove_node(node)
-        parts = [sum(1 for other in part if other[0] == "a") for part in nx.connected_components(without)]
-        if sum(1 for accounts_in_part in parts if accounts_in_part >= 2) >= 2:
-            out.append(node[1])
-    return out
+        depth, stack[0] = 1, first
+        while depth > 0:
+            x = stack[depth - 1]
+            if found_at[x] < 0:
+                found_at[x] = low[x] = clock
+                clock += 1
+                if x < accounts:
+                    held[x] = 1
+                    root[x] = first
+            if at[x] < start[x + 1]:
+                y = other[at[x]]
+                at[x] += 1
+                if found_at[y] < 0:
+                    parent[y] = x
+                    stack[depth] = y
+                    depth += 1
+                elif y != parent[x]:
+                    low[x] = min(low[x], found_at[y])
+                continue
+            depth -= 1
+            p = parent[x]
+            if p < 0:
+                continue
+            held[p] += held[x]
+            low[p] = min(low[p], low[x])
+            if low[x] >= found_at[p]:
+                cut[p] += 1
+                cut_held[p] += held[x]
+                large[p] += held[x] > 1
+        parts[labels[first]] += held[first] > 1
+    bridge = np.zeros(accounts, np.bool_)
+    for x in range(accounts):
+        if root[x] < 0 or cut[x] < (2 if root[x] == x else 1):
+            continue
+        whole = held[root[x]]
+        rest = whole - 1 - cut_held[x]
+        bridge[x] = large[x] + (rest > 1) + parts[labels[x]] - (whole > 1) > 1
+    return bridge

@@ -7,7 +7,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.identify import NEVER, RHYTHM_BUCKETS
+from linkage.gather import RHYTHM_BUCKETS
+from linkage.identify import NEVER
 
 _PROFILE = """
 WITH seen AS (SELECT account, min(first_at) AS first_at, max(last_at) AS last_at FROM sightings GROUP BY account)

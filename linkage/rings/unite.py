@@ -50,20 +50,25 @@ def unite(weighed: Weighed, candidates: Candidates, strength: Strength) -> Candi
     """
     labels = candidates.labels
     refused: set[tuple[int, int, int, int]] = set()
+    bits = strength(labels)
     for _ in range(ROUNDS if (labels >= 0).any() else 0):
-        bits = strength(labels)
         pairs = _best_pairs(weighed, labels, bits, refused)
         if not pairs:
             break
-        together = strength(_joined(labels, [pair[:2] for pair in pairs]))
-        # Groups are numbered by their smallest member, and so are united ones.
-        place = _numbers(labels, [pair[:2] for pair in pairs])
+        # Each group is judged by itself: only those that might be united are judged anew.
+        number = np.full(len(bits) + 1, -1)
+        for at, (a, b, _) in enumerate(pairs):
+            number[a] = number[b] = at
+        together = strength(number[labels])
         passed = []
-        for a, b, name in pairs:
-            if together[place[a]] >= max(bits[a], bits[b]) - SLACK:
+        for (a, b, name), united in zip(pairs, together.tolist(), strict=True):
+            if united >= max(bits[a], bits[b]) - SLACK:
                 passed.append((a, b))
+                bits[min(a, b)] = united
             else:
                 refused.add(name)
+        # Groups are numbered by their smallest member, and so are united ones.
+        bits = bits[_target(len(bits), passed) == np.arange(len(bits))]
         labels = _joined(labels, passed)
     if labels is candidates.labels:
         return candidates
@@ -77,9 +82,9 @@ def _best_pairs(
     groups = len(bits)
     alone = labels < 0
     node = np.where(alone, groups + np.cumsum(alone) - 1, labels)
-    nodes = condense(weighed, node)
-    strong = np.zeros(nodes.sightings.accounts, np.bool_)
+    strong = np.zeros(int(node.max()) + 1, np.bool_)
     strong[:groups] = bits > LEAST
+    nodes = condense(weighed, node, strong, HOLDERS)
     u, v, hard, soft = hard_pairs(nodes, HOLDERS, strong)
     alike = nodes.likeness.pair_bits(u, v)
     worth = hard + np.minimum(hard, soft + alike)
@@ -108,9 +113,3 @@ def _joined(labels: Labels, pairs: list[tuple[int, int]]) -> Labels:
     target = _target(int(labels.max()) + 1, pairs)
     number = np.cumsum(target == np.arange(len(target))) - 1
     return np.where(labels >= 0, number[target[np.maximum(labels, 0)]], -1)
-
-
-def _numbers(labels: Labels, pairs: list[tuple[int, int]]) -> Labels:
-    """int64[groups], the number that each group has after `_joined`."""
-    target = _target(int(labels.max()) + 1, pairs)
-    return (np.cumsum(target == np.arange(len(target))) - 1)[target]

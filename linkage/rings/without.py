@@ -5,7 +5,7 @@ bits nor coordination; without `prompt` the exports say nothing of prompts at al
 change, but where a kind was hidden behind a stronger one of its family (`ip_net` behind `ip`), it counts in its place.
 
 Groups do not touch each other's evidence, so each pass leaves out another kind of every group at once: the first of
-each, then the second of each. There are as many passes as the group of most kinds has kinds, not as there are kinds.
+each, then the second of each, of those that have one.
 """
 
 from dataclasses import dataclass, replace
@@ -39,28 +39,32 @@ class Poorer:
 
 
 def without(
-    weighed: Weighed, assessed: Assessed, people: Profiles, left_out: NDArray[np.bool_], *, mute: Ints
+    weighed: Weighed,
+    assessed: Assessed,
+    people: Profiles,
+    left_out: NDArray[np.bool_],
+    among: Ints,
+    mute: NDArray[np.bool_],
 ) -> Poorer:
-    """Judge all groups again without some sightings.
+    """Judge some groups again without some sightings.
 
     Args:
         weighed, assessed, people: as `assess` had them.
         left_out: bool[S], sightings that count for nothing.
-        mute: int64[…], the groups of whose prompts nothing is to be known.
+        among: the groups, which the results are for.
+        mute: bool[among], those of whose prompts nothing is to be known.
     """
-    labels, groups = assessed.candidates.labels, len(assessed.features.size)
-    poorer = replace(weighed, habit=np.where(left_out, 0.0, weighed.habit))
-    for name in ("by_identifier", "account_order", "by_account"):
-        # They depend on who was seen with what, not on what it is worth: sorting them again would be most of the work.
-        vars(poorer)[name] = getattr(weighed, name)
+    number = np.full(len(assessed.features.size) + 1, -1)
+    number[among] = np.arange(len(among))
+    # Accounts of no group have the label -1, which is the last entry.
+    labels = number[assessed.candidates.labels]
+    poorer = weighed.without(left_out)
     evidence = group_evidence(poorer, labels)
     evidence = replace(evidence, holders=np.where(left_out, np.int32(0), evidence.holders))
-    silent = np.isin(labels, mute)
-    known = replace(people, prompts=np.where(silent, 0, people.prompts))
-    features = measure(poorer, replace(assessed.candidates, evidence=evidence), known)
-    scores = score(features, assessed.line)
-    tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=groups).astype(np.int64)
-    return Poorer(scores.score, tied)
+    known = replace(people, prompts=np.where(np.append(mute, False)[labels], 0, people.prompts))
+    features = measure(poorer, replace(assessed.candidates, labels=labels, evidence=evidence), known)
+    tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=len(among)).astype(np.int64)
+    return Poorer(score(features, assessed.line).score, tied)
 
 
 def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
@@ -100,10 +104,8 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
         left = np.full(groups, -1, np.int64)
         left[group[now]] = own[now]
         out = (label >= 0) & (left[label] == kind)
-        poorer = without(
-            weighed, assessed, people, out, mute=np.flatnonzero(left == prompt) if prompt >= 0 else now[:0]
-        )
-        score_without[now], tied[now] = poorer.score[group[now]], poorer.tied[group[now]]
+        poorer = without(weighed, assessed, people, out, group[now], own[now] == prompt)
+        score_without[now], tied[now] = poorer.score, poorer.tied
     before = np.bincount(labels[(labels >= 0) & (assessed.candidates.evidence.net > 0)], minlength=groups)
     matters = (bits > 0) | (score_without != assessed.scores.score[group]) | (tied != before[group])
     kept = order[matters[order]]
@@ -162,12 +164,12 @@ def strongest_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, e
     left[group] = evidence["identifier"][best]
     # Accounts of no group have the label -1, which is the last entry.
     out = left[assessed.candidates.labels[s.account]] == s.identifier
-    poorer = without(weighed, assessed, people, out, mute=group[:0])
+    poorer = without(weighed, assessed, people, out, group, np.zeros(len(group), np.bool_))
     return {
         "group": group,
         "identifier": evidence["identifier"][best].astype(np.int32),
         "bits": evidence["bits"][best],
         "members": evidence["accounts"][best],
-        "score_without": poorer.score[group],
-        "members_without": poorer.tied[group],
+        "score_without": poorer.score,
+        "members_without": poorer.tied,
     }

@@ -1,14 +1,15 @@
 """Neo4j's own admin tool on the local server's store, while the server is down."""
 
+import os
 import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from linkage.errors import Neo4jError, UsageError, translate
-from linkage.server import config, jars, java, password
+from linkage.server import config, jars, java, password, process
 from linkage.server.jars import Progress
 from linkage.server.lifecycle import alive
-from linkage.server.places import Layout, locked
+from linkage.server.places import Layout, locked, write
 
 _TOOL = "org.neo4j.cli.AdminTool"
 _LINES = 15
@@ -39,12 +40,12 @@ def admin(arguments: Sequence[str], home: Path | None = None, *, progress: Calla
         command = [str(program.path), f"@{options}", _TOOL, *arguments]
         environment = config.environment() | {"NEO4J_HOME": str(layout.home), "NEO4J_CONF": str(layout.conf)}
         try:
-            options.write_text("\n".join([*program.flags(), f'-cp "{classpath}"', ""]), encoding="utf-8")
+            write(options, "\n".join([*program.flags(), f'-cp "{classpath}"', ""]))
             said = layout.logs / "admin.log"
-            with said.open("wb") as log:
+            with os.fdopen(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
                 done = subprocess.run(
                     command, cwd=layout.home, env=environment, stdin=subprocess.DEVNULL, stdout=log,
-                    stderr=subprocess.STDOUT, check=False,
+                    stderr=subprocess.STDOUT, check=False, umask=process.PRIVATE,
                 )  # fmt: skip
             lines = [line for line in said.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
         except OSError as exc:

@@ -21,7 +21,7 @@ _OPENED: Final = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 # Options in these would reach the server's Java, and secrets of ours its environment.
 _KEPT_BACK: Final = re.compile(r"(LINKAGE|NEO4J)_.*|JDK_JAVA_OPTIONS|_?JAVA_(TOOL_)?OPTIONS|CLASSPATH|LC_.*|LANG")
 _STYLE: Final = "linkage.grass"
-_GUIDE: Final = "ring.html"
+GUIDE: Final = "ring.html"
 _FIRST_GUIDE: Final = """<article class="guide">
   <title>linkage</title>
   <carousel class="deck container-fluid">
@@ -63,7 +63,7 @@ def conf(layout: Layout, bolt: int, http: int) -> str:
     """
     # Guides and styles are only loaded from a host of the whitelist, and `play` only knows it as `localhost`.
     web = f"http://localhost:{http}/browser/linkage"
-    after = [f"play {web}/{_GUIDE}"]
+    after = [f"play {web}/{GUIDE}"]
     if (layout.web / "browser" / "linkage" / _STYLE).exists():
         after.insert(0, f"style {web}/{_STYLE}")
     ours = {
@@ -75,6 +75,7 @@ def conf(layout: Layout, bolt: int, http: int) -> str:
         "server.http.listen_address": f"{LOOPBACK}:{http}",
         "server.http.advertised_address": f"localhost:{http}",
         "server.https.enabled": "false",
+        "dbms.security.auth_enabled": "true",
         "server.memory.pagecache.size": "512m",
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
@@ -182,8 +183,8 @@ def _browser(layout: Layout) -> None:
 def _own_files(layout: Layout) -> None:
     ours = layout.web / "browser" / "linkage"
     ours.mkdir(parents=True, exist_ok=True)
-    if not (ours / _GUIDE).exists():
-        write(ours / _GUIDE, _FIRST_GUIDE)
+    if not (ours / GUIDE).exists():
+        write(ours / GUIDE, _FIRST_GUIDE)
     with suppress(LinkageError):
         style: Path = resources.folder("graph_schema") / "style.grass"
         if style.exists():

@@ -327,7 +327,7 @@ def _remember(layout: Layout, state: _State) -> None:
         "version": state.version,
         "java": state.java,
     }
-    write(layout.state, json.dumps(document, indent=2) + "\n", mode=0o600)
+    write(layout.state, json.dumps(document, indent=2) + "\n")
 
 
 def _forget(layout: Layout) -> None:

@@ -10,6 +10,7 @@ _KEY: Final = re.compile(r"[A-Za-z_]+(\.[A-Za-z0-9_-]+)+")
 _REFUSED: Final = (
     (re.compile(r".*(listen|advertised)_address(es)?"), "the server listens on this machine only, where up says"),
     (re.compile(r"dbms\.security\..*auth.*"), "nobody reaches the server without its password"),
+    (re.compile(r"dbms\.usage_report\..*|client\.allow_telemetry"), "nobody is told how it is used"),
     (re.compile(r"server\.directories\.(neo4j_home|data|logs|run)"), "these are below its home, LINKAGE_NEO4J_HOME"),
 )  # fmt: skip
 

@@ -26,15 +26,15 @@ def ensure(layout: Layout) -> str:
                 f"Put it back, or remove {layout.data}: `linkage neo4j publish` fills it again.",
             )
         known = secrets.token_urlsafe(24)
-        write(layout.password, known + "\n", mode=0o600)
+        write(layout.password, known + "\n")
     # The server reads this file when it makes its users, on the first start, and never again.
     initial = layout.data / "dbms" / "auth.ini"
     if not has_data:
         try:
-            initial.parent.mkdir(parents=True, exist_ok=True)
+            initial.parent.mkdir(exist_ok=True, mode=0o700)
         except OSError as exc:
             raise translate(exc, f"making {initial.parent}") from None
-        write(initial, _credentials(known), mode=0o600)
+        write(initial, _credentials(known))
     return known
 
 

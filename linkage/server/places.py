@@ -1,7 +1,6 @@
 """Where the server's files lie, and how they are written: whole or not at all, by one process at a time."""
 
 import os
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Final
 
 from linkage import posix
 from linkage.errors import MachineError, UsageError, translate
+from linkage.files import fresh
 
 HOME: Final = "LINKAGE_NEO4J_HOME"
 CACHE: Final = "LINKAGE_NEO4J_CACHE"
@@ -121,7 +121,8 @@ class Layout:
             self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
             self.home.chmod(0o700)
             for folder in (self.conf, self.data, self.logs, self.plugins, self.run, self.imports, self.web):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=True, mode=0o700)
+                folder.chmod(0o700)
         except OSError as exc:
             raise translate(exc, f"making the server's folder {self.home}") from None
 
@@ -141,20 +142,16 @@ def check_name(path: Path) -> None:
         )
 
 
-def write(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write `text` to `path`, whole or not at all, readable as `mode` says from its first byte on."""
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
+def write(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all, readable by its owner alone from its first byte on."""
     try:
-        handle = os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with fresh(path, mode=0o600) as (name, file):
+            file.write(text.encode())
             file.flush()
             os.fsync(file.fileno())
-        fresh.replace(path)
+            name.replace(path)
     except OSError as exc:
         raise translate(exc, f"writing {path}") from None
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -13,6 +13,9 @@ from typing import Final
 from linkage import posix
 from linkage.errors import MachineError, Neo4jError, translate
 
+PRIVATE: Final = 0o077
+"""The mask of what the server writes: its files are for their owner alone, also where its home is opened to others."""
+
 _PROC: Final = Path("/proc")
 
 
@@ -97,7 +100,7 @@ def spawn(command: Sequence[str], folder: Path, said: Path, environment: Mapping
         done = subprocess.run(
             ["/bin/sh", "-c", script, "sh", said, *command],
             cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=True,
-            start_new_session=True,
+            start_new_session=True, umask=PRIVATE,
         )  # fmt: skip
     except OSError as exc:
         raise translate(exc, "starting the server") from None

@@ -1,10 +1,9 @@
 """`detect` over exports that Spark reads: into a case, or into a folder of Parquet files."""
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -18,10 +17,11 @@ from linkage import store
 from linkage.detect import DetectReport, detect
 from linkage.errors import InputError, translate
 from linkage.export import export
-from linkage.files import replace
+from linkage.files import private_folder, replace
 from linkage.identify import Sightings
 from linkage.ingest.normalise import Rules
-from linkage.secret import Key, load_or_make_key
+from linkage.ingest.projection import CARD_REASON
+from linkage.secret import Key, key_file, load_or_make_key
 from linkage.spark import exports, functions
 from linkage.spark.communities import APART, Communities
 from linkage.spark.read import Contract
@@ -115,15 +115,19 @@ def detect_with(
     """`detect_exports` in a session that is there already, which must be one of `session`."""
     tell = progress or (lambda _: None)
     with _target(case, out) as target:
-        key = load_or_make_key(out.absolute() if out else target)
+        key = load_or_make_key(target)
         rules = _prepared(target, key)
         functions.register(spark, key)
         tell("reading")
         began = time.monotonic()
         found, passed_over = exports.find(spark, paths)
-        contract = Contract(spark, found, rules)
+        erased = _erased(target)
+        contract = Contract(spark, found, rules, erased)
         _check_prompts(target, contract)
         rejected = contract.rejected()
+        if any(CARD_REASON in reason for reason in rejected) and (chance := contract.by_chance()):
+            contract = Contract(spark, found, rules, erased, chance)
+            rejected = contract.rejected()
         reading = round(time.monotonic() - began, 3)
         report = detect(
             target,
@@ -142,9 +146,7 @@ def detect_with(
 def _target(case: Path, out: Path | None) -> Iterator[Path]:
     """The case that the rings go to; with `out` one that is gone in the end."""
     if out is None:
-        fresh = not case.exists()
-        if fresh:
-            store.create(case)
+        fresh = not case.exists() and store.create(case)
         try:
             yield case
         except BaseException:
@@ -152,14 +154,17 @@ def _target(case: Path, out: Path | None) -> Iterator[Path]:
                 case.unlink(missing_ok=True)
             raise
         return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(prefix=f".{out.name}.", suffix=".spark", dir=out.absolute().parent)
-    except OSError as exc:
-        raise translate(exc, f"making the folder {out}") from None
-    with folder as name:
-        made = Path(name) / "case.duckdb"
+    with ExitStack() as stack:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(private_folder(out.absolute(), ".spark"))
+        except OSError as exc:
+            raise translate(exc, f"making the folder {out}") from None
+        made = folder / "case.duckdb"
         store.create(made)
+        # The next run into this folder has the same key.
+        load_or_make_key(out.absolute())
+        key_file(made).symlink_to(key_file(out.absolute()))
         yield made
 
 
@@ -177,6 +182,12 @@ def _prepared(case: Path, key: Key) -> Rules:
         with store.writing(case) as con:
             store.set_meta(con, "key_id", key.id)
     return Rules(hashed)
+
+
+def _erased(case: Path) -> list[str]:
+    """The keyed hashes of accounts that were erased from the case."""
+    with store.reading(case) as con:
+        return [str(row[0]) for row in con.execute("SELECT account FROM erased").fetchall()]
 
 
 def _check_prompts(case: Path, contract: Contract) -> None:

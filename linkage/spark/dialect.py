@@ -14,7 +14,9 @@ from sqlglot.dialects import Spark
 
 _TIMES: Final = frozenset({exp.DataType.Type[name] for name in ("TIMESTAMP", "TIMESTAMPNTZ", "TIMESTAMPTZ")})
 
-PYTHON: Final = frozenset({"canonical_ip", "net_of", "is_private", "is_card_number", "nfc", "keyed", "prompt_sketch"})
+PYTHON: Final = frozenset(
+    {"canonical_ip", "net_of", "is_private", "is_card_number", "card_state", "nfc", "keyed", "prompt_sketch"}
+)
 """Functions that Spark calls in Python (`linkage.spark.functions`)."""
 
 # Only what DuckDB reads as such: Spark would take `1d` for a number, and `2026-02` for a time.

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.functions import arrow_udf
 
-from linkage.ingest.normalise import is_card_number
+from linkage.ingest.card_numbers import card_state, is_card_number
 from linkage.networks import canonical_ip, is_private, net_of
 from linkage.prompts.sketch import SketchKey, identified_sketches
 from linkage.secret import Key
@@ -39,6 +39,7 @@ def register(spark: SparkSession, key: Key) -> None:
         ("net_of", lambda texts: _each(net_of, texts, pa.string()), "string"),
         ("is_private", lambda texts: _each(is_private, texts, pa.bool_()), "boolean"),
         ("is_card_number", lambda texts: _each(is_card_number, texts, pa.bool_()), "boolean"),
+        ("card_state", lambda texts: _each(card_state, texts, pa.int32()), "int"),
         ("nfc", lambda texts: _each(_nfc, texts, pa.string()), "string"),
         ("keyed", keyed, "string"),
         ("prompt_sketch", sketched, "id bigint, tokens int, sketch binary"),

@@ -7,7 +7,9 @@
 4. What broke the contract is kept as rejects: file, table, line, column, reason, excerpt.
 """
 
+from collections.abc import Collection, Mapping
 from functools import reduce
+from types import MappingProxyType
 from typing import Final
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,9 +17,10 @@ from pyspark.sql.functions import any_value
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from linkage.errors import InputError
+from linkage.ingest import cards
 from linkage.ingest.merge import picked_accounts
-from linkage.ingest.normalise import Rules
-from linkage.ingest.projection import STORED, checks, projection
+from linkage.ingest.normalise import Rules, hmac
+from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE
 from linkage.ingest.sql import identifier
 from linkage.model import TABLES
@@ -47,8 +50,13 @@ class Contract:
             for which those are read once more, too.
     """
 
-    def __init__(self, spark: SparkSession, exports: list[Export], rules: Rules) -> None:
+    def __init__(
+        self, spark: SparkSession, exports: list[Export], rules: Rules, erased: Collection[str] = (),
+        by_chance: Mapping[str, Collection[str]] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self._spark = spark
+        self._erased = spark.createDataFrame([(one,) for one in sorted(erased)], "hashed string") if erased else None
+        self._rows: list[tuple[str, DataFrame]] = []
         self.read: dict[str, DataFrame] = {}
         staged: dict[str, list[DataFrame]] = {name: [] for name in TABLES}
         rejects = [spark.createDataFrame([], REJECT)]
@@ -58,14 +66,27 @@ class Contract:
             raw.where("torn IS NULL").createOrReplaceTempView(f"raw_{at}")
             found = columns(export, list(names)) if export.format != "jsonl" else {n: n for n in names}
             quoted = {name: identifier(names[spelled]) for name, spelled in found.items()}
-            sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "source", "line"))
-            rows = spark.sql(dialect.query(sql))
+            chance = by_chance.get(export.table, ())
+            sql = projection(export.table, quoted, f"raw_{at}", rules, ("file", "source", "line"), chance)
+            rows = self._known(spark.sql(dialect.query(sql)), export.table)
+            self._rows.append((export.table, rows))
             staged[export.table].append(rows)
             rejects += [_torn(raw, export.table), _broken(rows, export.table)]
             self.prompts |= export.table == "exchanges" and "prompt" in found
         for table, parts in staged.items():
             self._settle(table, parts)
         self.rejects = settled(reduce(DataFrame.unionByName, rejects))
+
+    def _known(self, rows: DataFrame, table: str) -> DataFrame:
+        """Without the rows that name an account which was erased from the case."""
+        if self._erased is None:
+            return rows
+        for column in ("account_id", "other_account_id") if table == "links" else ("account_id",):
+            rows.selectExpr(f"{column} AS name").distinct().where("name IS NOT NULL").createOrReplaceTempView("named")
+            hashed = self._spark.sql(dialect.query(f"SELECT name, {hmac('account', 'name')} AS hashed FROM named"))
+            gone = settled(hashed.join(self._erased, "hashed").selectExpr(f"name AS {column}"))
+            rows = rows.join(gone, column, "left_anti")
+        return rows
 
     def _settle(self, table: str, parts: list[DataFrame]) -> None:
         spark, names = self._spark, STORED[table]
@@ -86,6 +107,21 @@ class Contract:
         """By reason, how many rows broke the contract, the commonest first."""
         counted = self.rejects.groupBy("reason").count().collect()
         return {row["reason"]: row["count"] for row in sorted(counted, key=lambda row: (-row["count"], row["reason"]))}
+
+    def by_chance(self) -> dict[str, list[str]]:
+        """The columns of each table whose numbers are those of cards by chance (`ingest.cards`); reads it all again."""
+        found = {}
+        for table in dict.fromkeys(table for table, _ in self._rows):
+            columns = list(readable(table))
+            each = [rows.select("looks", "cards") for name, rows in self._rows if name == table]
+            sums = [
+                f"count_if({name} & {1 << at} > 0) AS {name}_{at}"
+                for at in range(len(columns))
+                for name in ("cards", "looks")
+            ]
+            (row,) = reduce(DataFrame.unionByName, each).where("looks > 0").selectExpr(*sums).collect()
+            found[table] = cards.of_counts(columns, row[::2], row[1::2])
+        return {table: names for table, names in found.items() if names}
 
 
 def _settled(table: str) -> str:

@@ -49,6 +49,8 @@ _SETTINGS: Final = {
     "spark.sql.timestampType": "TIMESTAMP_LTZ",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.parquet.binaryAsString": "true",
+    # What holds of each part of a union is carried over to a checkpoint of it, and Spark 4 may fail at that.
+    "spark.sql.constraintPropagation.enabled": "false",
     # A folder named `key=value` would become a column, in place of the file's own.
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     # Rows on their way to a Python function may be put aside on disk, and raw prompts are among them.

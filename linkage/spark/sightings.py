@@ -20,6 +20,7 @@ from linkage import identify, store
 from linkage.allowed_sightings import read_allowed, set_aside
 from linkage.context.chances import add_chances, read_context
 from linkage.errors import MachineError
+from linkage.gather import add_networks, gather
 from linkage.identify import Sightings
 from linkage.ingest.merge import merge
 from linkage.ingest.place import place
@@ -36,7 +37,7 @@ MOST_PROMPTS: Final = 100_000_000
 """Raw prompts that the driver places, each with a sketch of a few hundred bytes."""
 
 _SEEN = """
-INSERT INTO seen SELECT account, kind, value, label, NULL, n, make_timestamp(first), make_timestamp(last)
+INSERT INTO seen SELECT account, kind, value, label, NULL, n, 0, make_timestamp(first), make_timestamp(last)
 FROM found_accounts
 """
 
@@ -65,7 +66,7 @@ def identified(
     tables.execute(SENT)
     with store.attached(con, case):
         keep_private = identify.keeps_private_ips(con)
-        _register(con, "sent", _unsigned(tables.arrow("SELECT account, prompt, n FROM sent")))
+        _register(con, "sent", _unsigned(tables.arrow("SELECT account, prompt, n, first, last FROM sent")))
         works_of_sent(con)
         read_allowed(con, now)
         read_context(con)
@@ -74,8 +75,8 @@ def identified(
     tables.put("allowed", con.sql("SELECT * FROM allowed").to_arrow_table())
     tables.put("followed", con.sql("SELECT account, prompt, template FROM followed").to_arrow_table())
     tables.put("others", con.sql("SELECT * FROM others").to_arrow_table())
-    identify.gather(tables)
-    identify.add_networks(tables, keep_private=keep_private)
+    gather(tables)
+    add_networks(tables, keep_private=keep_private)
     set_aside(tables)
     trust_prompts(tables)
     _add_chances(tables, con)

@@ -162,86 +162,96 @@ def _stirred(state):  # type: ignore[no-untyped-def]
 
 
 @kernel
+def _drawn(state, among):  # type: ignore[no-untyped-def]
+    """A number below `among` (at most 2**31): multiplied, since that is quicker than to divide."""
+    return np.int64(((state >> np.uint64(32)) * np.uint64(among)) >> np.uint64(32))
+
+
+@kernel
 def _permuted(second, start, loop, slot, permutations):  # type: ignore[no-untyped-def]
     accounts = len(start) - 1
-    slots = (second.max() // HOUR + 1) * (HOUR // slot) if len(second) else 1
-    load, own = np.zeros(slots, np.int64), np.zeros(slots, np.int64)
-    mean, squares = np.zeros(slots), 0.0
-    seen = np.zeros(slots, np.int64)
-    place = np.empty(len(second), np.int64)
+    per_hour = HOUR // slot
+    slots = (second.max() // HOUR + 1) * per_hour if len(second) else 1
+    load, own = np.zeros(slots, np.int32), np.zeros(slots, np.int32)
+    seen, ever, squares = own.copy(), np.zeros(slots, np.int64), 0
+    place, part = np.empty(len(second), np.int32), np.empty(len(second), np.int32)
     sums, each = np.zeros(permutations + 1), np.zeros((permutations + 1, accounts))
-    # Hours of each account, and for each hour of the day the account's hours at it.
-    hour_of = second // HOUR
+    # Each account's hours: which, their first rows, and for each hour of the day the account's hours at it.
+    hour_of, first, same = np.empty(len(second), np.int64), np.empty(len(second) + 1, np.int64), place.copy()
+    hours, of_day = np.zeros(accounts + 1, np.int64), np.zeros((accounts, 25), np.int64)
+    x = 0
+    for a in range(accounts):
+        for at in range(start[a], start[a + 1]):
+            hour = second[at] // HOUR
+            part[at] = second[at] % HOUR // slot
+            if at == start[a] or hour != hour_of[x - 1]:
+                hour_of[x], first[x] = hour, at
+                of_day[a, hour % 24 + 1] += 1
+                x += 1
+        hours[a + 1] = x
+        of_day[a] = np.cumsum(of_day[a])
+        filled = of_day[a, :24].copy()
+        for y in range(hours[a], x):
+            same[hours[a] + filled[hour_of[y] % 24]] = y
+            filled[hour_of[y] % 24] += 1
+    first[x] = len(second)
     state = np.uint64(0x2545F4914F6CDD1D)
     for turn in range(permutations + 1):
         for a in range(accounts):
-            begin, end = start[a], start[a + 1]
-            if turn == 0 or loop[a]:
-                for at in range(begin, end):
-                    place[at] = second[at] // slot
-                continue
-            # The first row of each of the account's hours, by hour of the day.
-            hours = 1
-            for at in range(begin + 1, end):
-                hours += hour_of[at] != hour_of[at - 1]
-            first = np.empty(hours + 1, np.int64)
-            first[0] = begin
-            x = 1
-            for at in range(begin + 1, end):
-                if hour_of[at] != hour_of[at - 1]:
-                    first[x] = at
-                    x += 1
-            first[hours] = end
-            count = np.zeros(25, np.int64)
-            for x in range(hours):
-                count[(hour_of[first[x]]) % 24 + 1] += 1
-            count = np.cumsum(count)
-            filled = count[:24].copy()
-            same = np.empty(hours, np.int64)
-            for x in range(hours):
-                of_day = hour_of[first[x]] % 24
-                same[filled[of_day]] = x
-                filled[of_day] += 1
-            for x in range(hours):
-                hour = hour_of[first[x]]
-                alike = count[hour % 24 + 1] - count[hour % 24]
+            for x in range(hours[a], hours[a + 1]):
+                begin = hour_of[x] * per_hour
+                if turn == 0 or loop[a]:
+                    for at in range(first[x], first[x + 1]):
+                        place[at] = begin + part[at]
+                    continue
+                low = of_day[a, hour_of[x] % 24]
+                alike = of_day[a, hour_of[x] % 24 + 1] - low
                 taken = first[x + 1] - first[x]
                 donor = x
                 for _ in range(DRAWS):
                     state = _stirred(state)
-                    drawn = same[count[hour % 24] + np.int64((state >> np.uint64(11)) % np.uint64(alike))]
+                    drawn = same[hours[a] + low + _drawn(state, alike)]
                     given = first[drawn + 1] - first[drawn]
                     if taken <= 2 * given <= 4 * taken:
                         donor = drawn
                         break
                 given = first[donor + 1] - first[donor]
-                # Every exchange of the donor is as likely to be taken, and in even steps, so that bouts stay bouts.
+                # Every exchange of the donor is as likely to be taken, and in even steps, so that bouts stay bouts:
+                # the k-th is that at (k * given + begins) // taken, which is 2 at most for the first.
                 state = _stirred(state)
-                begins = np.int64((state >> np.uint64(11)) % np.uint64(given))
-                for k in range(taken):
-                    minute = second[first[donor] + (k * given + begins) // taken] % HOUR
-                    place[first[x] + k] = (hour * HOUR + minute) // slot
-        load[:] = 0
+                rest = _drawn(state, given)
+                source = first[donor] + rest // taken
+                rest %= taken
+                for at in range(first[x], first[x + 1]):
+                    place[at] = begin + part[source]
+                    rest += given
+                    while rest >= taken:
+                        rest -= taken
+                        source += 1
         for at in range(len(second)):
             load[place[at]] += 1
+        if turn == 0:
+            seen[:] = load
         for a in range(accounts):
-            for at in range(start[a], start[a + 1]):
-                own[place[at]] += 1
             total = 0
             for at in range(start[a], start[a + 1]):
-                total += load[place[at]] - own[place[at]]
+                own[place[at]] += 1
+                total += load[place[at]]
+            # Each of the account's exchanges meets all of its own in that slot.
+            squares += total if turn > 0 else 0
+            for at in range(start[a], start[a + 1]):
+                total -= own[place[at]]
             for at in range(start[a], start[a + 1]):
                 own[place[at]] = 0
             each[turn, a] = total
             sums[turn] += total / 2.0
-        if turn == 0:
-            seen[:] = load
-        else:
-            for s in range(slots):
-                mean[s] += load[s] / permutations
-                squares += float(load[s]) * load[s] / permutations
-    observed, chance = 0.0, squares
+        # Nothing here goes over all slots: those of a minute are more than the exchanges of most candidates.
+        for at in range(len(second)):
+            load[place[at]] = 0
+            ever[place[at]] += turn > 0
+    observed, chance = 0.0, squares / permutations
     for s in range(slots):
-        observed += (seen[s] - mean[s]) ** 2
-        chance -= mean[s] * mean[s]
+        mean = ever[s] / permutations
+        observed += (seen[s] - mean) ** 2
+        chance -= mean * mean
     return sums, each, observed / chance if chance > 0.0 else 1.0

@@ -7,7 +7,7 @@
 3. A pair is tied when its coincidences beat what even traffic within half an hour would give by more than the number
    of streams of the channel, so that chance ties hardly anybody: connected components stay small. Where partners change
    all the time, no pair may stand out: the streams of a work that beat it against all others together are a candidate
-   too.
+   too. Steps 2 and 3 are in `pairs`.
 4. Each candidate is tested against the null model (`permute`); streams that do not hold against the others leave, until
    all do.
 """
@@ -21,24 +21,12 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from linkage.kernel import grown, kernel
-from linkage.timing.permute import THETAS, Streams, Tested, against_chance, choices, loops
-from linkage.timing.work import HOUR, LEAST_BITS, Ints, runs
-
-AGAIN: Final = 3
-"""Again and again: at least so many units of a stream, and so many hits."""
+from linkage.timing.pairs import AGAIN, MARGIN_BITS, fellows, outstanding, ties
+from linkage.timing.permute import Streams, Tested, against_chance, choices, loops
+from linkage.timing.work import LEAST_BITS, Ints, runs
 
 RARE: Final = 2 * AGAIN
 """A stream of fewer units goes into the channel of rarely repeated works (too)."""
-
-MARGIN_BITS: Final = 3.0
-"""A pair, and a stream of a group, must beat log2 of the channel's streams by so much."""
-
-PAIRS: Final = 20_000_000
-"""About so many coincidences are counted at most: the more rows, the fewer neighbours each is held against."""
-
-THIN: Final = 15 * 60
-"""Of a stream's probes within so many seconds one is counted."""
 
 
 @dataclass(frozen=True)
@@ -96,16 +84,16 @@ def coinciding(rows: Rows, windows: tuple[int, ...], least: int, apart: int) -> 
     found: list[Group] = []
     repeated, rare = _repeated(rows, least), _rare(rows)
     channels = len(np.unique(repeated.channel)) + bool(len(rare.actor))
-    jobs = [
-        (streams, pairs, window)
-        for streams, pairs in [(streams, _pairs(streams, max(windows))) for streams in (repeated, rare)]
-        for window in windows
-    ]
 
     def tested(job: tuple[Streams, tuple[Ints, Ints], int]) -> list[Group]:
         return _groups(*job, least, apart)
 
     with ThreadPoolExecutor(max_workers=2) as pool:
+        jobs = [
+            (streams, tied, window)
+            for streams in (repeated, rare)
+            for window, tied in zip(windows, ties(streams, windows, pool), strict=True)
+        ]
         for groups in pool.map(tested, jobs):
             for group in groups:
                 bits = group.bits - float(np.log2(max(channels, 1))) - float(np.log2(len(windows)))
@@ -171,130 +159,20 @@ def _streams(rows: Rows, channel: Ints) -> Streams:
     )
 
 
-def _pairs(streams: Streams, window: int) -> tuple[Ints, Ints]:
-    """Step 2: pairs of streams that coincide, as (lesser, greater)."""
-    count = len(streams.actor)
-    number = np.repeat(np.arange(count), np.diff(streams.targets))
-    by_target = np.argsort(streams.target, kind="stable")
-    neighbours = int(np.clip(PAIRS // max(2 * len(number), 1), 1, 40))
-    keys = _coincidences(
-        streams.probe,
-        number,
-        streams.anchor,
-        streams.back * window,
-        streams.ahead * window,
-        streams.target[by_target],
-        number[by_target],
-        neighbours,
-    )
-    keys.sort()
-    start = runs(keys)
-    # Each coincidence is seen from both sides, as far as the neighbours reach.
-    chosen = keys[start[:-1][np.diff(start) >= 2 * AGAIN - 1]]
-    return chosen // count, chosen % count
-
-
-@kernel
-def _bounds(values, begin, end):  # type: ignore[no-untyped-def]
-    """The least and the greatest of values[begin:end]: searches between them stay in near memory."""
-    least = most = values[begin]
-    for at in range(begin + 1, end):
-        least, most = min(least, values[at]), max(most, values[at])
-    return least, most
-
-
-@kernel
-def _coincidences(probe, number, anchor, back, ahead, all_targets, all_owners, neighbours):  # type: ignore[no-untyped-def]
-    count = number[-1] + 1 if len(number) else 1
-    size = 1024
-    keys = np.empty(size, np.int64)
-    filled = 0
-    counted = -(2**62)
-    target, owner = all_targets, all_owners
-    for at in range(len(probe)):
-        if at == 0 or number[at] != number[at - 1]:
-            end = at + 1
-            while end < len(probe) and number[end] == number[at]:
-                end += 1
-            least, most = _bounds(probe, at, end)
-            base = np.searchsorted(all_targets, least - HOUR)
-            beyond = np.searchsorted(all_targets, most + HOUR)
-            target, owner = all_targets[base:beyond], all_owners[base:beyond]
-        if at > 0 and number[at] == number[at - 1] and 0 < anchor[at] - counted < THIN:
-            continue
-        counted = anchor[at]
-        middle = np.searchsorted(target, probe[at])
-        for side in range(2):
-            step = middle if side else middle - 1
-            seen = 0
-            while 0 <= step < len(target) and seen < neighbours:
-                if target[step] < probe[at] - back[at] or target[step] > probe[at] + ahead[at]:
-                    break
-                seen += 1
-                if owner[step] != number[at]:
-                    if filled == size:
-                        size *= 2
-                        keys = grown(keys, size)
-                    keys[filled] = min(owner[step], number[at]) * count + max(owner[step], number[at])
-                    filled += 1
-                step += 1 if side else -1
-    return keys[:filled].copy()
-
-
-@kernel
-def _pair_bits(one, two, units, probes, probe, back, ahead, targets, target, thetas):  # type: ignore[no-untyped-def]
-    """Step 3: log2 E of each pair, if targets lay evenly within half an hour of each probe."""
-    out = np.zeros(len(one))
-    for x in range(len(one)):
-        a, b = one[x], two[x]
-        if units[a + 1] - units[a] > units[b + 1] - units[b]:
-            a, b = b, a
-        theirs = target[targets[b] : targets[b + 1]]
-        logs = np.zeros(len(thetas))
-        for u in range(units[a], units[a + 1]):
-            miss, hit = 1.0, False
-            for at in range(probes[u], probes[u + 1]):
-                near = np.searchsorted(theirs, probe[at] + HOUR // 2) - np.searchsorted(theirs, probe[at] - HOUR // 2)
-                if near > 0:
-                    miss *= (1.0 - (back[at] + ahead[at]) / HOUR) ** near
-                    place = np.searchsorted(theirs, probe[at] - back[at])
-                    hit |= place < len(theirs) and theirs[place] <= probe[at] + ahead[at]
-            if miss < 1.0:
-                p = 1.0 - miss
-                for t in range(len(thetas)):
-                    logs[t] += thetas[t] * hit - np.log(1.0 - p + p * np.exp(thetas[t]))
-        highest = logs.max()
-        out[x] = (highest + np.log(np.mean(np.exp(logs - highest)))) / np.log(2.0)
-    return out
-
-
-def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int, apart: int) -> list[Group]:
-    one, two = pairs
-    bits = _pair_bits(
-        one,
-        two,
-        streams.units,
-        streams.probes,
-        streams.probe,
-        streams.back * window,
-        streams.ahead * window,
-        streams.targets,
-        streams.target,
-        THETAS,
-    )
-    fellows = np.repeat(np.diff(runs(streams.channel)), np.diff(runs(streams.channel)))
-    tied = bits >= np.log2(fellows[one]) + MARGIN_BITS
-    one, two = one[tied], two[tied]
+def _groups(streams: Streams, tied: tuple[Ints, Ints], window: int, least: int, apart: int) -> list[Group]:
+    """Step 4: the groups that hold against the null model."""
+    one, two = tied
+    sizes = fellows(streams)
     found = []
     waiting = [(group, True) for group in _components(one, two, np.unique(np.concatenate((one, two))))]
-    waiting += [(group, False) for group in _outstanding(streams, fellows, window)]
+    waiting += [(group, False) for group in outstanding(streams, window)]
     while waiting:
-        group, by_pairs = waiting.pop()
+        group, by_ties = waiting.pop()
         if len(group) < least:
             continue
-        n = int(fellows[group[0]])
+        n = int(sizes[group[0]])
         inside, result = _holding(streams, group, window, float(np.log2(n)) + MARGIN_BITS, apart)
-        parts = _components(one, two, inside) if by_pairs else [inside]
+        parts = _components(one, two, inside) if by_ties else [inside]
         if len(parts) > 1:
             waiting += [(part, True) for part in parts]
         elif parts and len(parts[0]) >= least:
@@ -308,61 +186,6 @@ def _groups(streams: Streams, pairs: tuple[Ints, Ints], window: int, least: int,
                 )
             )
     return found
-
-
-def _outstanding(streams: Streams, fellows: Ints, window: int) -> list[Ints]:
-    """Step 3: for each work, the streams that coincide with all others together more than even traffic would."""
-    if not len(streams.actor) or streams.channel[0] < 0:
-        return []
-    number = np.repeat(np.arange(len(streams.actor)), np.diff(streams.targets))
-    by_target = np.argsort(streams.target, kind="stable")
-    bits = _stream_bits(
-        streams.units,
-        streams.probes,
-        streams.probe,
-        streams.back * window,
-        streams.ahead * window,
-        streams.targets,
-        streams.target,
-        streams.target[by_target],
-        number[by_target],
-        THETAS,
-    )
-    chosen = np.flatnonzero(bits >= np.log2(fellows) + MARGIN_BITS)
-    start = runs(streams.channel[chosen])
-    return np.split(chosen, start[1:-1])
-
-
-@kernel
-def _stream_bits(units, probes, probe, back, ahead, targets, own, all_targets, all_owners, thetas):  # type: ignore[no-untyped-def]
-    out = np.zeros(len(units) - 1)
-    for s in range(len(out)):
-        mine = own[targets[s] : targets[s + 1]]
-        logs = np.zeros(len(thetas))
-        least, most = _bounds(probe, probes[units[s]], probes[units[s + 1]])
-        base = np.searchsorted(all_targets, least - HOUR)
-        beyond = np.searchsorted(all_targets, most + HOUR)
-        target, owner = all_targets[base:beyond], all_owners[base:beyond]
-        for u in range(units[s], units[s + 1]):
-            near, hit, width = 0, False, 0
-            for at in range(probes[u], probes[u + 1]):
-                low, high = probe[at] - HOUR // 2, probe[at] + HOUR // 2
-                near += np.searchsorted(target, high) - np.searchsorted(target, low)
-                near -= np.searchsorted(mine, high) - np.searchsorted(mine, low)
-                width = back[at] + ahead[at]
-                place = np.searchsorted(target, probe[at] - back[at])
-                steps = 0
-                while not hit and place < len(target) and target[place] <= probe[at] + ahead[at] and steps < 100:
-                    hit = owner[place] != s
-                    place += 1
-                    steps += 1
-            if near > 0:
-                p = 1.0 - (1.0 - width / HOUR) ** near
-                for t in range(len(thetas)):
-                    logs[t] += thetas[t] * hit - np.log(1.0 - p + p * np.exp(thetas[t]))
-        highest = logs.max()
-        out[s] = (highest + np.log(np.mean(np.exp(logs - highest)))) / np.log(2.0)
-    return out
 
 
 def _components(one: Ints, two: Ints, nodes: Ints) -> list[Ints]:

@@ -107,10 +107,8 @@ class Tested:
 
 def against_chance(streams: Streams, group: Ints, window: int) -> Tested:
     """Test the streams `group` (rising) against each other, with windows of `window` seconds."""
-    sizes = streams.targets[group + 1] - streams.targets[group]
-    rank = np.repeat(np.arange(len(group)), sizes)
-    position = np.concatenate([streams.target[streams.targets[s] : streams.targets[s + 1]] for s in group])
-    order = np.lexsort((rank, position))
+    rank, position = _targets(group, streams.targets, streams.target)
+    order = np.argsort(position, kind="stable")
     full, chain, hits, asked, expected, first, last = _tested(
         group,
         position[order],
@@ -119,8 +117,9 @@ def against_chance(streams: Streams, group: Ints, window: int) -> Tested:
         streams.probes,
         streams.probe,
         streams.anchor,
-        streams.back * window,
-        streams.ahead * window,
+        streams.back,
+        streams.ahead,
+        window,
         streams.loop,
         THETAS,
     )
@@ -160,40 +159,117 @@ def loops(start, second, least):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _finds(position, rank, low, high, own, below):  # type: ignore[no-untyped-def]
-    """Whether a target between `low` and `high` is another stream's; `below` asks for streams before `own` only.
-
-    Returns 0 for none, 1 for one of the streams after, 2 for one of those before.
-    """
-    at = np.searchsorted(position, low)
-    found = 0
-    steps = 0
-    while at < len(position) and position[at] <= high and steps < 400:
-        if rank[at] < own:
-            return 2
-        if rank[at] > own:
-            found = 1
-            if not below:
-                return 1
-        at += 1
-        steps += 1
-    return found
+def _targets(group, targets, target):  # type: ignore[no-untyped-def]
+    """The targets of the group's streams, one stream after the other, and the rank of the stream of each."""
+    total = 0
+    for stream in group:
+        total += targets[stream + 1] - targets[stream]
+    rank, position = np.empty(total, np.int64), np.empty(total, np.int64)
+    filled = 0
+    for own in range(len(group)):
+        for at in range(targets[group[own]], targets[group[own] + 1]):
+            rank[filled], position[filled] = own, target[at]
+            filled += 1
+    return rank, position
 
 
 @kernel
-def _unit_finds(position, rank, own, low, high, move, probe, back, ahead):  # type: ignore[no-untyped-def]
-    best = 0
+def lower(values, begin, end, least, hint):  # type: ignore[no-untyped-def]
+    """The first place in the rising values[begin:end] that is not below `least`: quick where that is near `hint`."""
+    low, high, step = begin, hint, 1
+    if hint < end and values[hint] < least:
+        low, at = hint + 1, hint + 1
+        while at < end and values[at] < least:
+            low = at + 1
+            step *= 2
+            at += step
+        high = min(at, end)
+    else:
+        at = hint - 1
+        while at >= begin and values[at] >= least:
+            high = at
+            step *= 2
+            at -= step
+        low = max(at + 1, begin)
+    while low < high:
+        middle = (low + high) // 2
+        if values[middle] < least:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+@kernel
+def e_value(hits, chances, thetas):  # type: ignore[no-untyped-def]
+    """theta s - sum over u of log(1 - p_u + p_u e^theta) for each theta (rising), s being the sum of `hits`."""
+    powers = np.exp(thetas)
+    product, logs = np.ones(len(thetas)), thetas * hits.sum()
+    for p in chances:
+        # One logarithm for many factors; that of the last theta is the greatest.
+        for t in range(len(thetas)):
+            product[t] *= 1.0 - p + p * powers[t]
+        if product[-1] > 1e250:
+            logs -= np.log(product)
+            product[:] = 1.0
+    return logs - np.log(product)
+
+
+@kernel
+def mixture(logs):  # type: ignore[no-untyped-def]
+    """log2 of the mean of e to the power of `logs`."""
+    highest = logs.max()
+    return (highest + np.log(np.mean(np.exp(logs - highest)))) / np.log(2.0)
+
+
+@kernel
+def _finds(position, rank, begin, end, low, high, own, below, hint):  # type: ignore[no-untyped-def]
+    """Whether a target between `low` and `high` is another stream's; `below` asks for streams before `own` only.
+
+    Returns 0 for none, 1 for one of the streams after, 2 for one of those before; and where it looked, the next hint.
+    """
+    first = lower(position, begin, end, low, hint)
+    found = 0
+    for at in range(first, min(end, first + 400)):
+        if position[at] > high:
+            break
+        if rank[at] < own:
+            return 2, first
+        if rank[at] > own:
+            found = 1
+            if not below:
+                break
+    return found, first
+
+
+@kernel
+def _unit_finds(  # type: ignore[no-untyped-def]
+    position, rank, begin, end, own, low, high, move, probe, back, ahead, window
+):
+    best, hint = 0, begin
     for at in range(low, high):
         q = probe[at] + move
-        best = max(best, _finds(position, rank, q - back[at], q + ahead[at], own, True))
+        found, hint = _finds(position, rank, begin, end, q - back[at] * window, q + ahead[at] * window, own, True, hint)
+        best = max(best, found)
         if best == 2:
             break
     return best
 
 
 @kernel
+def _within_reach(position, rank, own, probe, window):  # type: ignore[no-untyped-def]
+    """The targets that any move of a unit reaches, from and to; nothing if none of them is another stream's."""
+    begin = np.searchsorted(position, probe.min() - NEAR - window)
+    end = np.searchsorted(position, probe.max() + NEAR + window, "right")
+    for at in range(begin, end):
+        if rank[at] != own:
+            return begin, end
+    return begin, begin
+
+
+@kernel
 def _tested(  # type: ignore[no-untyped-def]
-    group, position, rank, units, probes, probe, anchor, back, ahead, loop, thetas
+    group, position, rank, units, probes, probe, anchor, back, ahead, window, loop, thetas
 ):
     g = len(group)
     full, chain = np.zeros((g, len(thetas))), np.zeros((g, len(thetas)))
@@ -220,7 +296,10 @@ def _tested(  # type: ignore[no-untyped-def]
             for x in alike:
                 low, high = probes[chosen[x]], probes[chosen[x] + 1]
                 start = anchor[low]
-                seen = _unit_finds(position, rank, own, low, high, 0, probe, back, ahead)
+                near, far = _within_reach(position, rank, own, probe[low:high], window)
+                if near == far:
+                    continue
+                seen = _unit_finds(position, rank, near, far, own, low, high, 0, probe, back, ahead, window)
                 if seen > 0:
                     hit[x, 0] = 1.0
                     hits[own] += 1
@@ -233,7 +312,7 @@ def _tested(  # type: ignore[no-untyped-def]
                 for k in range(len(habits)):
                     offset = habits[k] - anchor[low + k % (high - low)] % HOUR
                     move = (offset + HOUR // 2) % HOUR - HOUR // 2
-                    seen = _unit_finds(position, rank, own, low, high, move, probe, back, ahead)
+                    seen = _unit_finds(position, rank, near, far, own, low, high, move, probe, back, ahead, window)
                     sums[0] += seen > 0
                     sums[1] += seen == 2
                 chances[x] = sums / len(habits)
@@ -250,7 +329,7 @@ def _tested(  # type: ignore[no-untyped-def]
                     if move == 0 and not skipped:
                         skipped = True  # itself
                         continue
-                    seen = _unit_finds(position, rank, own, low, high, move, probe, back, ahead)
+                    seen = _unit_finds(position, rank, near, far, own, low, high, move, probe, back, ahead, window)
                     others += 1
                     sums[0] += seen > 0
                     sums[1] += seen == 2
@@ -263,6 +342,5 @@ def _tested(  # type: ignore[no-untyped-def]
             if loop[group[own]]:
                 s = np.array([1.0 if 2 * s.sum() > m else 0.0])
                 p = np.array([p.mean()])
-            for t in range(len(thetas)):
-                logs[own, t] = thetas[t] * s.sum() - np.log(1.0 - p + p * np.exp(thetas[t])).sum()
+            logs[own] = e_value(s, p, thetas)
     return full, chain, hits, asked, expected, first, last
