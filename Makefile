@@ -45,20 +45,20 @@ lint: .venv/made-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# Every test over ten seconds is listed.
+## Every test over ten seconds is listed.
 SLOW := --durations=0 --durations-min=10
 
 test: lint
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(SLOW)
 
-# What they measured goes into FIGURES, from which `make reliability` writes docs/reliability.md.
+## What they measured goes into FIGURES, from which `make reliability` writes docs/reliability.md.
 DEEP = LINKAGE_RELIABILITY_OUT=$(CURDIR)/$(FIGURES) $(BIN)/python -m pytest -o norecursedirs='.*' -n 2 --dist loadgroup
 
 test-deep: .venv/made-test
 	rm -rf $(FIGURES)
 	$(DEEP) $(SLOW) tests/deep tests/faults
 
-# So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
+## So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
 TORTURE := 18
 torture: .venv/made-test
 	rm -rf $(FIGURES)
