@@ -150,8 +150,6 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
-    # Before hours of work, at the end of which it could not be used.
-    key = audit.key_of(case)
     started_at = utc_now()
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
@@ -166,6 +164,8 @@ def detect(
         partition=_partition(engine, algorithm, seed),
     )
     with store.scratch(case) as con:
+        # Before hours of work, at the end of which there would be none.
+        key = audit.key_of(case)
         with clock.step("sightings"):
             sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:
