@@ -149,8 +149,6 @@ def detect(
         NotFoundError, CaseBusyError, MachineError: see `store`.
     """
     _check(algorithm, min_accounts, hub_degree, nulls)
-    # Before hours of work, at the end of which it could not be used.
-    key = audit.key_of(case)
     clock = _Clock(progress or (lambda _: None))
     versions = engine.prepare(algorithm, resolution) if engine else {}
     versions |= reader.versions if reader else {}
@@ -164,6 +162,8 @@ def detect(
         partition=_partition(engine, algorithm, seed),
     )
     with store.scratch(case, in_memory=True) as con:
+        # Before hours of work, at the end of which there would be none.
+        key = audit.key_of(case)
         with store.reading(case) as kept_there:
             started_at = store.now(kept_there)
         with clock.step("sightings"):
