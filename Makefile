@@ -81,7 +81,7 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/communities.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph
-	$(BIN)/python benchmarks/leiden.py --least 3
+	$(BIN)/python benchmarks/leiden.py --least 2
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/report.py
