@@ -154,7 +154,7 @@ def test_nothing_private_and_nothing_of_the_address_reaches_the_disk(postgres: P
         USER.encode(),
     ):
         assert word not in disk
-    assert {path.name for path in tmp_path.iterdir()} == {"c.duckdb", "c.duckdb.key"}
+    assert {path.name for path in tmp_path.iterdir()} == {"c.duckdb", "c.duckdb.key", "c.duckdb.audit.jsonl"}
 
 
 def test_the_command_says_what_it_reads_and_explains(
