@@ -53,8 +53,9 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
         config["memory_limit"] = f"{most // 2_000_000}MB"
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
-    # Ingest writes row groups of uneven length; a checkpoint would join them, and write the whole case a second time.
-    con.execute("SET max_vacuum_tasks = 0")
+    # What a checkpoint adds to a table takes a block of 256 kB at least: so it joins the last of them, or a thousand
+    # decisions would take a thousand blocks. To join all at once would write the case a second time after an ingest.
+    con.execute("SET max_vacuum_tasks = 1")
     # Progress bars of DuckDB's own would write to stdout in the middle of a result.
     con.execute("SET enable_progress_bar = false")
     _OPENED.add(con)

@@ -82,6 +82,14 @@ def test_a_line_that_a_crash_left_out_is_written_by_the_same_command_again(case:
     assert decisions.beside(case).read_bytes() == whole
 
 
+def test_many_decisions_take_no_block_each(case: Path) -> None:
+    before = case.stat().st_size
+    for number in range(24):
+        decisions.record(case, [decided(case, "watch", note=f"{number}")])
+    # One of 256 kB for each would be six megabytes.
+    assert case.stat().st_size - before < 2_000_000
+
+
 def test_later_runs_remember(case: Path) -> None:
     ring = decisions.record(case, [decided(case, "dismiss")])[0].ring_id
     detect(case)

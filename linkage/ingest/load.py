@@ -286,7 +286,8 @@ class _Run:
         con.execute("SET disabled_compression_methods = 'dict_fsst'")
         # Rows come from `stage` with their lines: to keep their order here costs a third more.
         con.execute("SET preserve_insertion_order = false")
-        con.execute("SET max_vacuum_tasks = 0")
+        # What goes into a new case is joined when more comes.
+        con.execute(f"SET max_vacuum_tasks = {0 if self._fresh else 1}")
         with store.attached(con, self._case, read_only=False):
             con.execute(
                 """INSERT INTO kase.commands VALUES (?, ?, NULL, ?)
