@@ -106,6 +106,8 @@ def forget(case: Path, accounts: Sequence[str]) -> Forgetting:
             for path in (case, log):
                 erasing.clear(path)
             files.clear(case, ".scratch")
+            for kept in store.backups(case):
+                erasing.erase(kept)
         _finish(case)
     except (OSError, duckdb.Error) as exc:
         raise translate(exc, f"rewriting {case}") from None

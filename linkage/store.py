@@ -4,6 +4,7 @@ DuckDB lets one writer or many readers in. Readers open read-only and briefly; w
 for `WAIT_SECONDS` and then names the holder.
 """
 
+import glob
 import os
 import re
 import secrets
@@ -348,6 +349,11 @@ def _migrate(path: Path) -> None:
 def backup(path: Path, version: int) -> Path:
     """Where the case at `path` is kept as it was when it was of that version, before it was brought up to date."""
     return path.with_name(f"{path.name}.v{version}")
+
+
+def backups(path: Path) -> list[Path]:
+    """The cases of older versions that lie beside the one at `path`."""
+    return sorted(kept for kept in path.parent.glob(f"{glob.escape(path.name)}.v*") if kept.suffix[2:].isdecimal())
 
 
 def _back_up(con: duckdb.DuckDBPyConnection, path: Path, version: int) -> None:

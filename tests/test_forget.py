@@ -67,7 +67,9 @@ def case(decided: Path, tmp_path: Path) -> Path:
 def test_nothing_of_it_stays_and_all_else_does(case: Path) -> None:
     before = everything(case)
     assert {"exchanges", "members", "decisions", "allowances", "links", "aliases"} <= set(names(case, MEMBER))
+    shutil.copy(case, store.backup(case, 3))
     done = forget(case, [MEMBER])
+    assert store.backups(case) == []
     assert done.accounts == (MEMBER,)
     assert done.names == (MEMBER, "cus_77")
     assert names(case, MEMBER) == names(case, "cus_77") == names(case, "her address") == {}
