@@ -291,7 +291,7 @@ def test_a_run_that_dies_before_it_places_prompts_is_mended(tmp_path: Path) -> N
     ingest([path], case)
     ingest([path], whole)
     assert prompt_tables(case) == prompt_tables(whole)
-    assert sorted(path.name for path in case.parent.iterdir()) == ["c.duckdb", "c.duckdb.key"]
+    assert {path.name for path in case.parent.iterdir()} == {"c.duckdb", "c.duckdb.key", "c.duckdb.audit.jsonl"}
 
 
 # No text.
