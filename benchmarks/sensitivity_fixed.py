@@ -294,6 +294,18 @@ FIXED: dict[str, Room] = {
     ),
     "linkage.expand": Room(_ASKED, {"LEAST": ("probability", JUDGED), "SHOWN": ("values", JUDGED)}),
     "linkage.bridge": Room(_ASKED, {"CUTS": ("edges", COST), "NAMED": ("values", JUDGED)}),
+    "linkage.communities.heavy": Room(
+        "It guards a bound against rounding; the labels are the same without it.",
+        {"EDGE": ("bits", "far above rounding")},
+    ),
+    "linkage.communities.leiden": Room(
+        "It guards bounds of gains against rounding; the labels are the same without it.",
+        {"MARGIN": ("bits", "far above rounding")},
+    ),
+    "linkage.evidence.likeness": Room(
+        "It chooses between two ways to the same sum.",
+        {"DIRECT": ("members", COST)},
+    ),
     "linkage.communities.label_propagation": Room(
         "It acts with `--algorithm label-propagation` alone.",
         {"ROUNDS": ("rounds", COST, "So often labels spread, at most")},

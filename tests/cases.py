@@ -39,6 +39,13 @@ def add_rows(path: Path, **tables: Iterable[Row]) -> None:
                 con.execute(f"INSERT INTO {target} ({columns}) VALUES ({marks})", list(values.values()))
 
 
+def tables_of(case: Path) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of all tables."""
+    with store.reading(case) as con:
+        tables = [str(row[0]) for row in con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
+        return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables}
+
+
 def forget_places(con: duckdb.DuckDBPyConnection) -> None:
     """Take back what version 4 of the case brought."""
     con.execute("DROP TABLE lineage; ALTER TABLE memberships DROP COLUMN banned")

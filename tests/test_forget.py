@@ -20,21 +20,14 @@ from linkage.ingest import ingest
 from linkage.review import decide
 from linkage.rewrite import MASK
 from linkage.until import utc_now
-from tests.cases import Output, copied
+from tests.cases import Output, copied, tables_of
 
 MEMBER, OTHER = "acct_58f058ce", "acct_7a8a6497"
 
 
-def everything(case: Path) -> dict[str, list[tuple[Any, ...]]]:
-    """All rows of all tables."""
-    with store.reading(case) as con:
-        tables = [str(row[0]) for row in con.execute("SELECT table_name FROM duckdb_tables() ORDER BY 1").fetchall()]
-        return {table: con.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall() for table in tables}
-
-
 def names(case: Path, name: str) -> dict[str, int]:
     """In how many rows of each table the name stands, and in which files beside the case."""
-    found = {table: sum(name in str(row) for row in rows) for table, rows in everything(case).items()}
+    found = {table: sum(name in str(row) for row in rows) for table, rows in tables_of(case).items()}
     found |= {path.name: path.read_bytes().count(name.encode()) for path in case.parent.iterdir()}
     return {place: count for place, count in found.items() if count}
 
@@ -65,7 +58,7 @@ def case(decided: Path, tmp_path: Path) -> Path:
 
 
 def test_nothing_of_it_stays_and_all_else_does(case: Path) -> None:
-    before = everything(case)
+    before = tables_of(case)
     assert {"exchanges", "members", "decisions", "allowances", "links", "aliases"} <= set(names(case, MEMBER))
     shutil.copy(case, store.backup(case, 3))
     done = forget(case, [MEMBER])
@@ -73,7 +66,7 @@ def test_nothing_of_it_stays_and_all_else_does(case: Path) -> None:
     assert done.accounts == (MEMBER,)
     assert done.names == (MEMBER, "cus_77")
     assert names(case, MEMBER) == names(case, "cus_77") == names(case, "her address") == {}
-    after = everything(case)
+    after = tables_of(case)
     for table in ("account_rows", "payments", "logins", "exchanges", "identifiers", "links", "lives", "memberships"):
         assert after[table] == [row for row in before[table] if MEMBER not in row], table
     for table in ("runs", "commands", "null_models", "likeness", "lineage"):
@@ -168,20 +161,20 @@ def test_a_crash_at_any_instant_leaves_the_old_case_or_the_new_one(tmp_path: Pat
     (tmp_path / "in").mkdir()
     case = ingested(tmp_path / "in", FIRST)
     decisions.record(case, [decisions.Decision("R1", "confirm", "zoe77 is it", (), "", utc_now(), "linkage")])
-    whole = everything(case)
+    whole = tables_of(case)
     forget(copied(case, fresh(tmp_path / "done")), ["zoe77"])
-    wanted = everything(tmp_path / "done" / case.name)
+    wanted = tables_of(tmp_path / "done" / case.name)
     # A third of the instants, others in each run: there are two dozen, and each takes two erasures.
     step = random.randrange(3)
     while True:
         at = copied(case, fresh(tmp_path / "at"))
         died = killed(step, partial(forget, at, ["zoe77"]))
-        found = everything(at)
+        found = tables_of(at)
         assert contents(found) in (contents(whole), contents(wanted)), step
         if not died:
             break
         forget(at, ["zoe77"])
-        assert contents(everything(at)) == contents(wanted), step
+        assert contents(tables_of(at)) == contents(wanted), step
         assert not any(b"zoe77" in path.read_bytes() for path in at.parent.iterdir()), step
         assert len(list(at.parent.iterdir())) == 4, (step, list(at.parent.iterdir()))
         assert audit_check.check(at).findings == ()
@@ -230,7 +223,7 @@ def test_what_stays_is_what_a_case_holds_that_never_knew_it(tmp_path: Path, monk
              for name, text in FIRST.items()}  # fmt: skip
     a, b = ingested(fresh(tmp_path / "a"), FIRST), ingested(fresh(tmp_path / "b"), never)
     forget(a, ["zoe77"])
-    found, wanted = everything(a), everything(b)
+    found, wanted = tables_of(a), tables_of(b)
     for table in ("prompts", "exchanges", "links", "identifiers", "payments", "aliases"):
         plain = [[row[:-2] if table != "prompts" else row for row in rows[table]]
                  for rows in (found, wanted)]  # fmt: skip
@@ -262,12 +255,12 @@ def test_it_asks_and_says_what_it_does_not_know(
     case: Path, linkage: Callable[..., Output], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = ("--case", case)
-    before = everything(case)
+    before = tables_of(case)
     code, _, err = linkage("forget", MEMBER, "nobody", "--dry-run", *at)
     assert (code, "Not in the case: nobody" in err, "30 exchanges" in err) == (4, True, True)
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     assert linkage("forget", MEMBER, *at)[0] == 130
-    assert everything(case) == before
+    assert tables_of(case) == before
     code, out, err = linkage("forget", MEMBER, "--yes", *at)
     assert (code, "erased account acct_58f058ce" in out, "Exports, reports and packets" in err) == (0, True, True)
     code, out, err = linkage("forget", MEMBER, "--yes", "--json", *at)
