@@ -3,8 +3,8 @@
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
-# make test-deep  what takes minutes beside it: killed commands, faults, noise, presets, installs, a soak; leaves figures
-# make torture  five thousand kills, hours; leaves figures as test-deep does
+# make test-deep  what takes minutes beside it: killed commands, faults, hostile input, noise, presets, installs, a soak; leaves figures
+# make torture  five thousand kills and as much more hostile input, hours; leaves figures as test-deep does
 # make reliability    write docs/reliability.md from the figures that test-deep or torture left (FIGURES)
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -56,13 +56,13 @@ DEEP = LINKAGE_RELIABILITY_OUT=$(CURDIR)/$(FIGURES) $(BIN)/python -m pytest -o n
 
 test-deep: .venv/made-test
 	rm -rf $(FIGURES)
-	$(DEEP) $(SLOW) tests/deep tests/faults
+	$(DEEP) $(SLOW) tests/deep tests/faults tests/fuzz
 
 ## So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
 TORTURE := 18
 torture: .venv/made-test
 	rm -rf $(FIGURES)
-	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults
+	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults tests/fuzz
 
 reliability: .venv/made
 	$(BIN)/python docs/reliability.py $(FIGURES)

@@ -1,8 +1,8 @@
 """Which line of a file each record stands on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 import duckdb
 import numpy as np
@@ -11,7 +11,7 @@ from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
 from linkage.ingest.shape import csv_header
-from linkage.ingest.sources import Source
+from linkage.ingest.sources import MAX_LINE, Source
 from linkage.kernel import kernel
 
 _CHUNK = 1 << 24
@@ -103,6 +103,14 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
     starts = fitting[0]
     places = np.searchsorted(starts.offsets, np.asarray(torn, dtype=np.int64))
     return Lines(None, np.delete(starts.lines, places[places < len(starts.lines)])[header:], offsets)
+
+
+def bounded(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, of each no more than `MAX_LINE` bytes: a line may be as long as the machine's memory."""
+    while line := file.readline(MAX_LINE):
+        yield line
+        while len(line) == MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
 
 
 def _count(source: Source) -> int:
