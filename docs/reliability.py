@@ -130,9 +130,9 @@ def _fuzz(rows: Rows) -> list[str]:
         sums[figure["target"]][1] += figure["failures"]
     lines = [(target, f"{inputs:,}", failures) for target, (inputs, failures) in sorted(sums.items())]
     return [
-        f"{_sum(rows, 'inputs'):,} inputs, made by hypothesis or by atheris guided by coverage, gave an answer or an error "
-        "that is meant for a person, in bounded time and memory, or count as a failure. What was found is kept as a "
-        "regression case in `tests/test_hostile_files.py`.",
+        f"{_sum(rows, 'inputs'):,} inputs, made by hypothesis or by atheris guided by coverage, gave an answer or an "
+        "error that is meant for a person, or count as a failure. What was found is kept as a regression case "
+        "in `tests/test_hostile_files.py`.",
         _table(("target", "inputs tried", "failures"), lines),
     ]
 
