@@ -18,7 +18,7 @@ from linkage.errors import InputError, UsageError
 from linkage.export import export
 from linkage.graph.driver import plain
 from linkage.graph.pull import Refused, _decision
-from linkage.ingest import ingest, lines, rejects, shape
+from linkage.ingest import ingest, layout, lines, rejects, shape, stage
 from linkage.ingest.messages import prompt_of
 from linkage.ingest.sources import Source
 from linkage.text import inert
@@ -105,6 +105,19 @@ def test_what_is_looked_at_of_a_file_has_a_limit(tmp_path: Path, monkeypatch: py
     assert sum(len(record[""]) for record in shape.look(source).records) < 1_000
     with source.open() as file:
         assert [len(line) for line in lines.bounded(file)] == [6, 1_000, 4]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n", b"\nc,8.8.8.8\n"])
+def test_a_row_longer_than_the_engines_buffer_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    for module in (layout, stage):
+        monkeypatch.setattr(module, "MAX_LINE", 1 << 18)
+    monkeypatch.setattr(lines, "_CHUNK", 1 << 18)
+    path = tmp_path / "logins.csv"
+    path.write_bytes(b"account_id,ip\na,8.8.8.8\nb," + b"x" * (2 << 20) + end)
+    with pytest.raises(InputError, match="has a line longer than"):
+        ingest([path], tmp_path / "c.duckdb")
 
 
 # Texts.

@@ -84,7 +84,7 @@ def columns(data: bytes) -> None:
 
 def header(data: bytes) -> None:
     """The header of a CSV file."""
-    names, delimiter = header_names("file", "csv", _text(data))
+    names, delimiter = header_names("file", "csv", _text(data).partition("\n")[0])
     assert names and len(delimiter) == 1
 
 
