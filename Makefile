@@ -3,8 +3,11 @@
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
-# make test-deep  what takes minutes beside it: killed commands, faults, noise, presets, installs, a soak; leaves figures
-# make torture  five thousand kills, hours; leaves figures as test-deep does
+# make test-deep  what takes minutes beside it: killed commands, faults, hostile input, noise, presets, installs, a soak; leaves figures
+# make torture  five thousand kills and as much more hostile input, hours; leaves figures as test-deep does
+# make lock    pin every dependency of every extra with its hashes, into requirements.lock
+# make audit    what is installed is what the lock says, unchanged, and has a permissive licence
+# make release    wheel, sdist and a CycloneDX list of what they need, into dist/
 # make reliability    write docs/reliability.md from the figures that test-deep or torture left (FIGURES)
 PYTHON := $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -13,7 +16,7 @@ DEMO := demo
 SCALES := 0.1 1 4
 .DEFAULT_GOAL := help
 FIGURES := reliability-figures
-.PHONY: help demo test test-deep torture reliability lint docs sample bench accuracy sensitivity pictures clean
+.PHONY: help lock release audit demo test test-deep torture reliability lint docs sample bench accuracy sensitivity pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -27,6 +30,29 @@ help:
 .venv/made-test: .venv/made
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
 	@touch $@
+
+TOOLS := .venv/tools/bin
+$(TOOLS): .venv/made
+	$(PYTHON) -m venv --clear .venv/tools
+	$(TOOLS)/python -m pip install --quiet --disable-pip-version-check uv cyclonedx-bom
+	@touch $@
+
+## One lock for all Pythons and systems; uv does not read pip's settings, and writes none of them down.
+lock: $(TOOLS)
+	@index="$$($(TOOLS)/python -m pip config get global.index-url 2>/dev/null)"; \
+	if test -n "$$index"; then export UV_DEFAULT_INDEX="$$index"; fi; \
+	$(TOOLS)/uv pip compile --quiet --upgrade --universal --python-version 3.11 --all-extras --generate-hashes \
+		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+audit: .venv/made-test
+	$(BIN)/python .ci/check_lock.py
+
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' linkage/__init__.py)
+release: .venv/made-test $(TOOLS)
+	rm -rf dist
+	$(BIN)/python -m hatchling build -d dist
+	$(TOOLS)/cyclonedx-py requirements requirements.lock --pyproject pyproject.toml --output-format JSON \
+		--output-reproducible --output-file dist/account_linkage-$(VERSION).cdx.json
 
 demo: .venv/made
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
@@ -56,13 +82,13 @@ DEEP = LINKAGE_RELIABILITY_OUT=$(CURDIR)/$(FIGURES) $(BIN)/python -m pytest -o n
 
 test-deep: .venv/made-test
 	rm -rf $(FIGURES)
-	$(DEEP) $(SLOW) tests/deep tests/faults
+	$(DEEP) $(SLOW) tests/deep tests/faults tests/fuzz
 
 ## So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
 TORTURE := 18
 torture: .venv/made-test
 	rm -rf $(FIGURES)
-	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults
+	LINKAGE_TORTURE=$(TORTURE) $(DEEP) $(SLOW) tests/faults tests/fuzz
 
 reliability: .venv/made
 	$(BIN)/python docs/reliability.py $(FIGURES)

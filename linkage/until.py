@@ -33,7 +33,10 @@ def until(typed: str | datetime | None, now: datetime) -> datetime | None:
         return None
     end = typed if isinstance(typed, datetime) else _read(typed.strip(), now)
     if end.tzinfo is not None:
-        end = end.astimezone(UTC).replace(tzinfo=None)
+        try:
+            end = end.astimezone(UTC).replace(tzinfo=None)
+        except OverflowError:
+            raise _unreadable(str(typed)) from None
     if end <= now:
         raise UsageError(f"{end:%Y-%m-%d %H:%M} UTC is over already.", "Name a time to come, such as 90d.")
     return end
@@ -44,6 +47,10 @@ def _read(typed: str, now: datetime) -> datetime:
     try:
         return now + timedelta(hours=int(span[1]) * _HOURS[span[2]]) if span else datetime.fromisoformat(typed)
     except (ValueError, OverflowError):
-        raise UsageError(
-            f"{typed!r} is neither a date nor a span.", "Write it as 2026-03-01, 2026-03-01T12:00, 12h, 90d or 4w."
-        ) from None
+        raise _unreadable(typed) from None
+
+
+def _unreadable(typed: str) -> UsageError:
+    return UsageError(
+        f"{typed!r} is neither a date nor a span.", "Write it as 2026-03-01, 2026-03-01T12:00, 12h, 90d or 4w."
+    )

@@ -16,7 +16,9 @@ def test_what_runs_leave_becomes_the_page(tmp_path: Path, monkeypatch: pytest.Mo
     for fault in ("reset", "reset", "no memory"):
         reliability.figure("faults", fault=fault, command="detect", times=2, survived=2)
     reliability.figure("privacy", bytes_searched=10**7, found=0)
-    (tmp_path / "figures" / "another.jsonl").write_text('{"part": "fuzz", "target": "csv", "inputs": 5000}\n')
+    (tmp_path / "figures" / "another.jsonl").write_text(
+        '{"part": "fuzz", "target": "csv", "inputs": 5000, "failures": 0}\n'
+    )
     made = script("reliability")
     page = made.page(made.read(tmp_path / "figures"))
     assert "1,202 of 1,203 kills (SIGKILL) were survived" in page

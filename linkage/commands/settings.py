@@ -201,7 +201,10 @@ def _read(path: Path) -> dict[str, Any]:
         raise NotFoundError(f"There is no file {path}.", "Name another with --config.") from None
     except OSError as exc:
         raise translate(exc, f"reading {path}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except RecursionError:
+        raise UsageError(f"{path} is nested too deep.", "Its form: docs/config.md") from None
+    # A number of thousands of digits is a plain ValueError.
+    except ValueError as exc:
         # What the parser says names a place and a character, no value.
         raise UsageError(f"{path} is no TOML: {exc}.", "Its form: docs/config.md") from None
 

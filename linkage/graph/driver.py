@@ -292,7 +292,11 @@ def check_version(version: str) -> None:
 def plain(value: Any) -> Any:
     """A value as Python and JSON have it: times become datetimes, nodes and relationships their properties."""
     if isinstance(value, neo4j.time.DateTime):
-        return value.to_native().astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value.to_native()
+        try:
+            return value.to_native().astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value.to_native()
+        except OverflowError:
+            # In the first or last hours of all years UTC has no such time.
+            return value.iso_format()
     if isinstance(value, (neo4j.time.Date, neo4j.time.Time, neo4j.time.Duration)):
         return value.iso_format()
     if isinstance(value, (neo4j.graph.Node, neo4j.graph.Relationship)):

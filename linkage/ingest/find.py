@@ -251,6 +251,11 @@ class _Looking:
 
     def _contract(self, source: Source, table: str) -> list[Source]:
         """A file of the contract's columns, or of those that `--map` says."""
+        if source.format == "log":
+            raise InputError(
+                f"{source.path} is a text log, and its lines are of no known source.",
+                "Say which with --preset (linkage ingest --list-presets), or export it as CSV.",
+            )
         source = replace(source, table=table)
         if self._changes or source.format not in _CONTRACT:
             return [replace(source, reading=overridden(contract_reading(table), self._changes))]

@@ -111,7 +111,7 @@ def _jsonl(_con: duckdb.DuckDBPyConnection, source: Source) -> Layout:
                 break
             try:
                 record = json.loads(line.decode("utf-8-sig"))
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(record, dict):
                 names.update(dict.fromkeys(map(str, record)))

@@ -1,8 +1,8 @@
 """Which line of a file each record stands on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 import duckdb
 import numpy as np
@@ -10,8 +10,9 @@ import pyarrow as pa
 from duckdb.func import FunctionNullHandling, PythonUDFType
 from numpy.typing import NDArray
 
+from linkage.errors import InputError
 from linkage.ingest.shape import csv_header
-from linkage.ingest.sources import Source
+from linkage.ingest.sources import MAX_LINE, Source
 from linkage.kernel import kernel
 
 _CHUNK = 1 << 24
@@ -83,7 +84,8 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
         return Lines(1, nowhere, {})
     header = csv_header(source).lines if source.format in ("csv", "tsv") else 0
     # A record takes a line or more: where there are no more lines than records, each takes one, and none is blank.
-    if not torn and _count(source) == header + total:
+    count = _count(source)
+    if not torn and count == header + total:
         return Lines(header + 1, nowhere, {})
     offsets: dict[int, int] = {}
     if torn:
@@ -105,12 +107,28 @@ def of_records(source: Source, torn: Sequence[int], total: int) -> Lines:
     return Lines(None, np.delete(starts.lines, places[places < len(starts.lines)])[header:], offsets)
 
 
+def bounded(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines of a file, of each no more than `MAX_LINE` bytes: a line may be as long as the machine's memory."""
+    while line := file.readline(MAX_LINE):
+        yield line
+        while len(line) == MAX_LINE and not line.endswith(b"\n"):
+            line = file.readline(MAX_LINE)
+
+
 def _count(source: Source) -> int:
-    """Lines of a file; the last one may lack its line break."""
+    """Lines of a file; the last one may lack its line break.
+
+    Raises:
+        InputError: a CSV file has a line that fills a whole piece: DuckDB passes over a row longer than its buffer, and
+            tells nobody.
+    """
     breaks, last = 0, _NEWLINE
     with source.open() as file:
         while chunk := file.read(_CHUNK):
-            breaks += int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
+            found = int(np.count_nonzero(np.frombuffer(chunk, dtype=np.uint8) == _NEWLINE))
+            if not found and len(chunk) == _CHUNK and source.format in ("csv", "tsv"):
+                raise InputError(f"{source.path} has a line longer than {_CHUNK >> 20} MiB.", "Leave it out.")
+            breaks += found
             last = chunk[-1]
     return breaks + int(last != _NEWLINE)
 

@@ -130,7 +130,7 @@ def presets() -> Mapping[str, Preset]:
     for path in sorted(_FOLDER.glob("*.toml")):
         try:
             found[path.stem] = _preset(path.stem, tomllib.loads(path.read_text(encoding="utf-8")))
-        except (KeyError, TypeError, ValueError) as exc:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as exc:
             raise LinkageError(f"The preset {path} is broken: {exc}.", "Install again.") from None
     return found
 

@@ -25,9 +25,13 @@ def prompt_of(text: str) -> str | None:
     if not text.lstrip().startswith(("{", "[")):
         return text
     try:
-        said = json.loads(text)
+        return _said(json.loads(text))
     except (ValueError, RecursionError):
+        # What is nested hundreds deep is no request that an API took.
         return text
+
+
+def _said(said: Any) -> str | None:
     parts: list[str] = []
     if isinstance(said, dict) and "role" not in said:
         parts.append(_text(said.get("system")) or _text(said.get("systemInstruction")))

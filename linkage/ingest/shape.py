@@ -119,11 +119,14 @@ def look(source: Source) -> Shape:
 
 
 def _lines(source: Source, skip: int = 0) -> Iterator[str]:
+    """The first `SAMPLE` lines, as far as they fit into the longest that one may be."""
+    left = MAX_LINE
     with source.open() as file:
         for at in range(SAMPLE + skip):
-            line = file.readline(MAX_LINE)
+            line = file.readline(left)
             if not line:
                 return
+            left -= len(line)
             if at >= skip:
                 yield line.decode("utf-8-sig", "replace").rstrip("\r\n")
 

@@ -265,7 +265,7 @@ def _tell_bad_json(source: Source, rejects: list[Reject]) -> list[Reject]:
         return rejects
     told: dict[int | None, str] = {}
     with source.open() as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(lines.bounded(file), start=1):
             if number in suspects and (fault := _fault(line)):
                 told[number] = fault
     return [Reject(reject.line, "", told[reject.line], None) if reject.line in told else reject for reject in rejects]
@@ -277,6 +277,8 @@ def _fault(line: bytes) -> str:
         record = json.loads(line.decode("utf-8-sig"))
     except ValueError:
         return "the line is no JSON object"
+    except RecursionError:
+        return "the line is nested too deep"
     if not isinstance(record, dict):
         return "the line is no JSON object"
     try:
