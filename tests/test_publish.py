@@ -20,6 +20,7 @@ from linkage.graph.publish import PublishReport
 from linkage.graph.pull import pull
 from linkage.graph.questions import ask, question
 from linkage.ingest import ingest
+from linkage.secret import key_file
 from linkage.server import Server
 from linkage.server.process import look
 from tests.cases import add_rows, make_case
@@ -45,6 +46,7 @@ def sample(sample_case: Path, tmp_path: Path) -> Path:
     """A copy of the sample case that may be changed."""
     case = tmp_path / "sample.duckdb"
     shutil.copy(sample_case, case)
+    shutil.copy(key_file(sample_case), key_file(case))
     return case
 
 
