@@ -1,4 +1,4 @@
-"""Check what is installed against the lock: `make audit`, in an environment that was installed from it.
+"""Check what is installed against the lock: `make audit`, before the tests in CI.
 
 Each installed package must stand in `requirements.lock` in the locked version and have a permissive licence, and each
 of its files must have the SHA-256 that its RECORD says. That the archives were those of the lock, pip itself proves: it
