@@ -18,7 +18,7 @@ Rows = list[dict[str, Any]]
 _HEAD = """# Reliability
 
 What was done to `linkage` to make it lose something, and what it lost. All figures on this page were written down by
-the runs themselves: `make test-deep` (in CI before every merge) or `make torture`, then `make reliability`.
+the runs themselves: `make test-deep` or `make torture`, then `make reliability`.
 
 What it promises:
 
