@@ -93,7 +93,7 @@ def test_parquet_takes_native_types(tmp_path: Path) -> None:
 
 def test_all_tables_of_a_folder_go_in_and_other_files_are_listed_once(tmp_path: Path) -> None:
     folder = tmp_path / "exports"
-    put(folder, "accounts.csv", "account_id,email,phone,org_verified\na,Sam.Lee+x@GMail.com,0044 20 7946 0000,yes\n")
+    put(folder, "accounts.csv", "account_id,email,phone,org_verified\na,Sam.Lee+x@GMail.com,(0044) 20 7946 0000,yes\n")
     put(folder / "more", "payments.csv", "account_id,payment_id,method\na,fp_1,Card\n")
     put(folder, "identifiers.jsonl", '{"account_id":"a","kind":"API_Key","value":"k1"}\n')
     put(folder, "links.csv", "account_id,other_account_id,kind\na,b,Referral\na,c,\n")

@@ -39,8 +39,11 @@ DERIVED_KINDS: Final = ("ip_net", "email_domain", "burst", "handoff", "balance")
 DOTLESS_HOSTS: Final = ("gmail.com", "googlemail.com")
 """Mail hosts where dots in the local part mean nothing."""
 
-EMAIL: Final = "[^@[:space:]]*[^@.[:space:]][^@[:space:]]*@[^@[:space:]]*[^@.[:space:]][^@[:space:]]*"
-"""A regular expression for an e-mail address: one @, and something beside dots on either side of it."""
+EMAIL: Final = r"{0}*[^@.[:space:]\x00]{0}*@{0}*[^@.[:space:]\x00]{0}*".format(r"[^@[:space:]\x00]")
+"""A regular expression for an e-mail address: one @, and something beside dots on either side of it.
+
+No NUL, at which `nfc_normalize` would end it.
+"""
 
 _IPV4: Final = (
     r"(?:(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
@@ -213,7 +216,8 @@ def account_name(sql: str) -> str:
 
 def phone(sql: str) -> str:
     """`+` and digits, 7 to 15 of them; NULL if it is no number."""
-    digits = f"regexp_replace(regexp_replace({sql}, '^00', '+'), '[^0-9+]', '', 'g')"
+    # Signs go first: `(0049)` begins with 00, too.
+    digits = f"regexp_replace(regexp_replace({sql}, '[^0-9+]', '', 'g'), '^00', '+')"
     return f"CASE WHEN regexp_full_match({digits}, '[+]?[0-9]{{7,15}}') THEN {digits} END"
 
 

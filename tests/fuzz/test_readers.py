@@ -112,7 +112,7 @@ def test_values_have_one_form() -> None:
             once = con.execute(f"SELECT {selected} FROM (SELECT unnest(?::VARCHAR[]) AS v)", [values]).fetchall()
             assert len(once) == len(values)
             # A masked account name is not an account name: it is never masked again.
-            for name in ("ip", "email", "text"):
+            for name in ("ip", "email", "phone", "text"):
                 column = [row[list(forms).index(name)] for row in once]
                 again = con.execute(
                     f"SELECT {forms[name]('v')} FROM (SELECT unnest(?::VARCHAR[]) AS v)", [column]
