@@ -236,7 +236,7 @@ def _known(con: duckdb.DuckDBPyConnection) -> set[str]:
 def _others(case: Path) -> tuple[Path, ...]:
     """Files beside the case, named after it, that are none of ours to rewrite."""
     ours = {case, case.with_name(f"{case.name}.wal"), case.with_name(f"{case.name}.key"), audit.beside(case)}
-    ours |= {decisions.beside(case), allowances.beside(case)}
+    ours |= {decisions.beside(case), allowances.beside(case), *store.backups(case)}
     there = set(case.parent.glob("*")) - ours
     return tuple(sorted(path for path in there if path.name.startswith(case.name)))
 
