@@ -24,3 +24,12 @@ def grown(values, size):  # type: ignore[no-untyped-def]
     larger = np.empty(size, values.dtype)
     larger[: len(values)] = values
     return larger
+
+
+@kernel
+def root_of(parent, x):  # type: ignore[no-untyped-def]
+    """The root of x in a forest of parents, where a root is its own; halves the path on the way (union-find)."""
+    while parent[x] != x:
+        parent[x] = parent[parent[x]]
+        x = parent[x]
+    return x

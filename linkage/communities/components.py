@@ -6,7 +6,7 @@ from scipy.sparse.csgraph import connected_components
 
 from linkage.communities.graph import Graph, Labels, numbered
 from linkage.communities.heavy import Heavy
-from linkage.kernel import kernel
+from linkage.kernel import kernel, root_of
 
 
 def components(graph: Graph) -> Labels:
@@ -38,23 +38,15 @@ def _unite(start, other, labels, parent, missing):  # type: ignore[no-untyped-de
         for e in range(start[x], start[x + 1]):
             if labels[other[e]] != labels[x]:
                 continue
-            a, b = _root(parent, x), _root(parent, other[e])
+            a, b = root_of(parent, x), root_of(parent, other[e])
             if a != b:
                 parent[max(a, b)] = min(a, b)
                 missing[labels[x]] -= 1
 
 
 @kernel
-def _root(parent, x):  # type: ignore[no-untyped-def]
-    while parent[x] != x:
-        parent[x] = parent[parent[x]]
-        x = parent[x]
-    return x
-
-
-@kernel
 def _roots(parent):  # type: ignore[no-untyped-def]
     roots = np.empty(len(parent), np.int64)
     for x in range(len(parent)):
-        roots[x] = _root(parent, x)
+        roots[x] = root_of(parent, x)
     return roots

@@ -24,7 +24,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from linkage.kernel import kernel
+from linkage.kernel import kernel, root_of
 from linkage.prompts.keys import BANDS, PASS, SEEDS, band_keys, group
 
 SKETCH: Final = 32
@@ -292,9 +292,9 @@ def _ties(packed, values, start, place, settled, parent):  # type: ignore[no-unt
 
 @kernel
 def _joined(packed, low, high, parent):  # type: ignore[no-untyped-def]
-    root = _root(parent, np.int64(packed[low] & _LOW))
+    root = root_of(parent, np.int64(packed[low] & _LOW))
     for x in range(low + 1, high):  # noqa: SIM110
-        if _root(parent, np.int64(packed[x] & _LOW)) != root:
+        if root_of(parent, np.int64(packed[x] & _LOW)) != root:
             return False
     return True
 
@@ -306,7 +306,7 @@ def _compare(bucket, values, start, place, settled, parent):  # type: ignore[no-
     # Those of one component at the outset are skipped without a look at each pair: a giant template costs O(n).
     root = np.empty(size, np.int64)
     for x in range(size):
-        root[x] = _root(parent, np.int64(bucket[x] & _LOW))
+        root[x] = root_of(parent, np.int64(bucket[x] & _LOW))
     sampled = root[0]
     for sample in range(SAMPLES):
         if root[sample * size // SAMPLES] != sampled:
@@ -335,7 +335,7 @@ def _tie(one, other, values, start, place, settled, parent):  # type: ignore[no-
     a, b = np.int64(one & _LOW), np.int64(other & _LOW)
     if settled[a] and settled[b]:
         return 0
-    x, y = _root(parent, a), _root(parent, b)
+    x, y = root_of(parent, a), root_of(parent, b)
     if x == y:
         return 0
     p, q = place[a], place[b]
@@ -361,18 +361,10 @@ def _similar(values, a, a_end, b, b_end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _root(parent, x):  # type: ignore[no-untyped-def]
-    while parent[x] != x:
-        parent[x] = parent[parent[x]]
-        x = parent[x]
-    return x
-
-
-@kernel
 def _join_equal(known, member, parent):  # type: ignore[no-untyped-def]
     for n in range(1, len(known)):
         if known[n] == known[n - 1]:
-            x, y = _root(parent, member[n - 1]), _root(parent, member[n])
+            x, y = root_of(parent, member[n - 1]), root_of(parent, member[n])
             parent[max(x, y)] = min(x, y)
 
 
@@ -380,11 +372,11 @@ def _join_equal(known, member, parent):  # type: ignore[no-untyped-def]
 def _names(ids, known, member, parent):  # type: ignore[no-untyped-def]
     name = np.full(len(parent), np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64)
     for p in range(len(ids)):
-        x = _root(parent, member[p])
+        x = root_of(parent, member[p])
         name[x] = min(name[x], ids[p])
         if known[p]:
             name[x] = min(name[x], known[p])
     named = np.empty(len(ids), np.uint64)
     for p in range(len(ids)):
-        named[p] = name[_root(parent, member[p])]
+        named[p] = name[root_of(parent, member[p])]
     return named
