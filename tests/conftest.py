@@ -11,9 +11,9 @@ from linkage.detect import detect
 from linkage.ingest import ingest
 from linkage.sample import FOLDER
 from tests.cases import Output
-from tests.neo4j_server import neo4j_cache, neo4j_server
+from tests.neo4j_server import neo4j_cache, neo4j_home, neo4j_server
 
-__all__ = ["neo4j_cache", "neo4j_server"]
+__all__ = ["neo4j_cache", "neo4j_home", "neo4j_server"]
 
 
 @pytest.fixture(autouse=True)

@@ -104,10 +104,19 @@ def kill(own: Server) -> None:
 
 
 @pytest.fixture(scope="session")
-def neo4j_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[server.Server]:
-    """A running server for the whole session. Tests that write into it clean up behind them."""
+def neo4j_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a server that runs for the whole session."""
     home = tmp_path_factory.mktemp("neo4j") / "home"
     with pytest.MonkeyPatch.context() as patch, guarded(home):
         patch.setenv(places.CACHE, str(CACHE))
         need_jars()
-        yield server.up(home)
+        server.up(home)
+        yield home
+
+
+@pytest.fixture
+def neo4j_server(neo4j_home: Path) -> Server:
+    """The session's server as it runs now: an erasure starts it anew. Tests that write into it clean up behind them."""
+    found = server.running(neo4j_home)
+    assert found, "A test before left it down."
+    return found
