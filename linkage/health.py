@@ -15,7 +15,8 @@ import duckdb
 from linkage import __version__, posix, store
 from linkage.case_schema import SCHEMA_VERSION
 from linkage.errors import CaseBusyError, LinkageError, translate
-from linkage.secret import ENVIRONMENT, Key, key_file
+from linkage.forget import PENDING
+from linkage.secret import ENVIRONMENT, Key, given, key_file
 
 State = Literal["ok", "warn", "fail"]
 
@@ -164,6 +165,13 @@ def _case(con: duckdb.DuckDBPyConnection, path: Path) -> Check:
         return Check(
             "case", "warn", f"{said}; an ingest was interrupted or is running", "Repeat it: linkage ingest PATH…"
         )
+    if store.meta(con, PENDING) == "1":
+        return Check(
+            "case",
+            "warn",
+            f"{said}; a graph may still hold accounts that were erased",
+            "Finish it: linkage forget ACCOUNT…",
+        )
     if run is None or (ingested is not None and ingested > started):
         behind = "" if run is None else "; exports came in since"
         return Check("case", "warn", said + behind, "Look for rings: linkage detect")
@@ -172,12 +180,13 @@ def _case(con: duckdb.DuckDBPyConnection, path: Path) -> Check:
 
 def key(path: Path) -> Check:
     """Whether the case's key is there, is the right one, and can be read by its owner alone. It is never shown."""
-    known = _meta(path, "key_id")
-    given, file = os.environ.get(ENVIRONMENT), key_file(path)
-    if given is not None:
-        if not given.strip():
-            return Check("key", "fail", f"{ENVIRONMENT} is set but empty", f"Set it, or: unset {ENVIRONMENT}")
-        found, source = Key(given.encode()), ENVIRONMENT
+    known, file = _meta(path, "key_id"), key_file(path)
+    try:
+        named = given()
+    except LinkageError as exc:
+        return Check("key", "fail", exc.message[:-1], exc.hint)
+    if named is not None:
+        found, source = named
     elif not file.exists():
         if known:
             return Check("key", "fail", f"the key file {file} is missing", f"Put it back, or set {ENVIRONMENT}.")

@@ -124,6 +124,15 @@ def q_value(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
+def few(number: float) -> str:
+    """A number of rings that is expected: none is shown as certain.
+
+    >>> few(0.02), few(11.34)
+    ('less than 0.1', 'about 11.3')
+    """
+    return f"about {number:.1f}" if number >= 0.1 else "less than 0.1"
+
+
 def bar(start: float, length: float, scale: float, width: int = 20) -> str:
     """A piece of a waterfall: blanks up to `start`, then blocks, `scale` filling `width` characters."""
     if scale <= 0:

@@ -63,9 +63,9 @@ def load_or_make_key(case: Path) -> Key:
         UsageError, NotFoundError: the environment names two keys, or a file that is not there.
         MachineError: the key file cannot be read or written, or others may use the one that the environment names.
     """
-    given, path = _given(), key_file(case)
-    if given is not None:
-        key, source = given
+    named, path = given(), key_file(case)
+    if named is not None:
+        key, source = named
     else:
         key, source = _from_file(path, may_make=not _known_id(case)), str(path)
     known = _known_id(case)
@@ -77,8 +77,12 @@ def load_or_make_key(case: Path) -> Key:
     return key
 
 
-def _given() -> tuple[Key, str] | None:
-    """The key that the environment gives, or names a file of, and where it came from."""
+def given() -> tuple[Key, str] | None:
+    """The key that the environment gives, or names a file of, and where it came from; None if it does neither.
+
+    Raises:
+        LinkageError: as `load_or_make_key`, which see.
+    """
     plain, path = os.environ.get(ENVIRONMENT), os.environ.get(IN_FILE)
     if plain is not None and path is not None:
         raise UsageError(f"{ENVIRONMENT} and {IN_FILE} are both set.", f"Use one: unset {ENVIRONMENT}")

@@ -67,6 +67,8 @@ def test_the_three_commands_and_what_follows(linkage: Callable[..., Output], sam
     assert "accounts share" in out
     assert "linkage ring R" in err
     rows = json.loads(linkage("rings", *at, "--json")[1])
+    scores = [row["score"] for row in rows["rows"] if row["status"] != "explained"]
+    assert f"if the scores hold: about {len(scores) - sum(scores):.1f} of {len(scores)} " in err
     assert rows["schema"] == "linkage.rings/1"
     ids = [row["ring_id"] for row in rows["rows"]]
     assert [row["rank"] for row in rows["rows"]] == list(range(1, len(ids) + 1))

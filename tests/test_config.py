@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from linkage import health, store
+from linkage import forget, health, store
 from linkage.commands import cli, settings
 from linkage.errors import ExitCode, UsageError
 from linkage.secret import key_file, make_key_file
@@ -220,10 +220,18 @@ def test_doctor_reads_a_case_of_any_state_and_leaves_it_as_it_is(
     keyed = make_case(tmp_path / "keyed.duckdb")
     make_key_file(key_file(keyed))
     assert health.key(keyed).state == "ok"
+    # Another case's key, by a file.
+    monkeypatch.setenv("LINKAGE_PEPPER_FILE", str(key_file(keyed)))
+    assert "not the case's" in health.key(sample_case).said
+    monkeypatch.setenv("LINKAGE_PEPPER_FILE", str(tmp_path / "gone"))
+    assert "names no file" in health.key(keyed).said
+    monkeypatch.delenv("LINKAGE_PEPPER_FILE")
     key_file(keyed).chmod(0o644)
     assert (health.key(keyed).state, "chmod 600" in health.key(keyed).advice) == ("warn", True)
     with store.writing(keyed) as con:
         store.set_meta(con, "key_id", "0" * 16)
+        store.set_meta(con, forget.PENDING, "1")
+    assert "linkage forget" in health.case(keyed).advice
     key_file(keyed).chmod(0o600)
     assert "not the case's" in health.key(keyed).said
     key_file(keyed).unlink()

@@ -1,6 +1,8 @@
 """`linkage rings`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,10 @@ from linkage.commands.common import (
     recalibration,
     significance,
 )
+from linkage.model import FLAGGED
+
+if TYPE_CHECKING:
+    from linkage.results import RingRow
 
 
 @click.command(name="rings")
@@ -61,6 +67,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("q", "right"), ("status", "left")]
         counts = [("accounts", "right"), ("exchanges", "right")]
         Page().table([*headings, *counts, ("last seen", "left"), ("why", "prose")], cells)
+        _expected(shown)
         for run in runs(case, limit=1):
             known = run.parameters
             if "nulls" in known:
@@ -71,6 +78,16 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")
+
+
+def _expected(rows: Sequence["RingRow"]) -> None:
+    """How many of the rings that are shown and accused of anything are false, if their scores hold."""
+    from linkage.output import few
+
+    accused = [row for row in rows if row.listed and row.status in FLAGGED]
+    if accused:
+        false = few(sum(1 - row.score for row in accused))
+        note(f"Innocent among them, if the scores hold: {false} of {len(accused):,} (the sum of 1 − score).")
 
 
 def _first_sentence(text: str) -> str:

@@ -14,7 +14,7 @@ from linkage import decisions, results, store
 from linkage.bridge import Held
 from linkage.context.model import Place
 from linkage.model import FLAGGED, LIKENESS, TIERS, kind_of, public_kind
-from linkage.output import q_value
+from linkage.output import few, q_value
 from linkage.output import score as shown_score
 from linkage.report.picture import Value, picture
 from linkage.report.timeline import ROWS, Timeline, timeline
@@ -207,20 +207,11 @@ def _page(con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow], case: Path, 
         "flagged": len(asked),
         "explained": sum(ring.status == "explained" for ring in rings),
         "accounts": sum(ring.accounts for ring in asked),
-        "false": _few(sum(1 - ring.score for ring in asked)),
-        "chance": _few(max(chance) * len(chance)) if chance else None,
+        "false": few(sum(1 - ring.score for ring in asked)),
+        "chance": few(max(chance) * len(chance)) if chance else None,
         "nulls": known.parameters.get("nulls"),
         "statuses": sorted({ring.status for ring in rings}),
     }
-
-
-def _few(number: float) -> str:
-    """A number of rings: none is shown as certain.
-
-    >>> _few(0.02), _few(11.34)
-    ('less than 0.1', 'about 11.3')
-    """
-    return f"about {number:.1f}" if number >= 0.1 else "less than 0.1"
 
 
 def _row(why: RingWhy) -> dict[str, Any]:
