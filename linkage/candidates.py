@@ -97,6 +97,8 @@ def find(
     """
     u, v, bits = pair_edges(weighed, hub_degree)
     graph = Graph.from_edges(weighed.sightings.accounts, u, v, bits)
+    edges = len(u)
+    del u, v, bits  # Of a large case they take as much memory as the graph.
     gamma = pair_prior(weighed.population)
     if gamma + resolution <= 0:
         raise UsageError(f"A resolution of {resolution:g} leaves no prior.", f"Use more than {-gamma:.1f} bits.")
@@ -122,7 +124,7 @@ def find(
         first = labels = communities(graph, algorithm, gamma=gamma, shift=resolution, seed=seed)
     labels = _settle(weighed, at_least(labels, 2), min_accounts)
     evidence = group_evidence(weighed, labels)
-    return Candidates(labels, evidence, stability, len(u), int(first.max(initial=-1)) + 1)
+    return Candidates(labels, evidence, stability, edges, int(first.max(initial=-1)) + 1)
 
 
 def _climb(weighed: Weighed, levels: list[Labels]) -> tuple[Labels, Floats]:

@@ -48,7 +48,9 @@ class Graph:
         kept = (u != v) & (weight > 0)
         if not kept.all():
             u, v, weight = u[kept], v[kept], weight[kept]
-        start, other, both = _rows(nodes, u.astype(np.int32), v.astype(np.int32), weight.astype(np.float64))
+        # Columns that are of these types already are not copied.
+        ends = u.astype(np.int32, copy=False), v.astype(np.int32, copy=False)
+        start, other, both = _rows(nodes, *ends, weight.astype(np.float64, copy=False))
         return cls(start, other, both, np.ones(nodes))
 
     def merged(self, labels: Labels) -> "Graph":
@@ -86,6 +88,8 @@ def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
                 at[y], other[filled], both[filled] = filled, y, weight
                 filled += 1
         low, start[x + 1] = high, filled
+    if filled == len(other):
+        return start, other, both
     return start, other[:filled].copy(), both[:filled].copy()
 
 

@@ -23,6 +23,9 @@ from linkage.kernel import grown, kernel
 
 HUB_TIES: Final = 6
 
+PART: Final = 1 << 22
+"""Pairs that are weighed at once."""
+
 _KEPT: Final = "_pairs"
 
 Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
@@ -44,7 +47,7 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
     known = vars(weighed).pop(_KEPT, None)
     u, v, hard, soft = known[1] if known and known[0] == hub_degree else hard_pairs(weighed, hub_degree)
-    tied, other, bits = _hub_ties(
+    ties = _hub_ties(
         weighed.by_identifier,
         s.account,
         weighed.bits,
@@ -54,12 +57,21 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         HUB_TIES,
         weighed.likeness.age,
     )
-    u, v = np.concatenate((u, tied)), np.concatenate((v, other))
-    hard, soft = np.concatenate((hard, bits)), np.concatenate((soft, np.zeros(len(bits))))
-    alike = weighed.likeness.pair_bits(u, v)
-    worth = hard + np.minimum(hard, soft + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
-    kept = worth > 0.0
-    return u[kept], v[kept], worth[kept]
+    room = len(u) + len(ties[0])
+    edges = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room)
+    filled = 0
+    for u, v, hard, soft in ((u, v, hard, soft), (*ties, np.zeros(len(ties[0])))):
+        # A part at a time: what is worked out beside a pair takes more memory than the pair.
+        for part in (slice(at, at + PART) for at in range(0, len(u), PART)):
+            alike = weighed.likeness.pair_bits(u[part], v[part])
+            sure = hard[part]
+            worth = sure + np.minimum(sure, soft[part] + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
+            kept = worth > 0.0
+            end = filled + int(kept.sum())
+            for column, values in zip(edges, (u[part], v[part], worth), strict=True):
+                column[filled:end] = values[kept]
+            filled = end
+    return edges[0][:filled], edges[1][:filled], edges[2][:filled]
 
 
 def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
@@ -200,7 +212,7 @@ def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, k
                 u, v, w, f = grown(u, size), grown(v, size), grown(w, size), grown(f, size)
             u[filled], v[filled], w[filled], f[filled] = a, b, sure, faked
             filled += 1
-    return u[:filled].copy(), v[:filled].copy(), w[:filled].copy(), f[:filled].copy()
+    return u[:filled], v[:filled], w[:filled], f[:filled]
 
 
 @kernel

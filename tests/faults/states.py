@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from linkage import allowances, audit, decisions, store
+from linkage import allowances, audit, audit_check, decisions, store
 
 State = dict[str, tuple[int, str]]
 """Rows, and a checksum of them, by table."""
@@ -25,10 +25,12 @@ INGESTED: Final = (
 
 
 def state(case: Path) -> State:
-    """What the case at `case` holds."""
+    """What the case at `case` holds, but for its audit: that grows with every deed, and is checked by its chain."""
     found = {}
     with store.reading(case) as con:
-        tables = con.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY ALL").fetchall()
+        tables = con.execute(
+            "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND table_name <> 'audit' ORDER BY ALL"
+        ).fetchall()
         for (table,) in tables:
             left_out = ", ".join(f'"{name}"' for name in _WHEN.get(table, ()))
             columns = f"* EXCLUDE ({left_out})" if left_out else "*"
@@ -69,3 +71,8 @@ def journals_agree(case: Path) -> bool:
             (allowances.beside(case), list(allowances.lines_of(con).values())),
         ]
     return all((path.read_bytes() if path.exists() else b"") == b"".join(lines) for path, lines in kept)
+
+
+def audit_holds(case: Path) -> bool:
+    """Whether the chain is whole, as the copy beside it is, and speaks of every decision and allowance."""
+    return audit_check.check(case).findings == ()
