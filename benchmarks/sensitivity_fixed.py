@@ -298,6 +298,14 @@ FIXED: dict[str, Room] = {
         "It guards a bound against rounding; the labels are the same without it.",
         {"EDGE": ("bits", "far above rounding")},
     ),
+    "linkage.communities.nearness": Room(
+        "It numbers nodes so that a search finds them near each other in memory, and so breaks ties alone.",
+        {"ROUNDS": ("rounds", COST)},
+    ),
+    "linkage.evidence.pairs": Room(
+        "Pairs are weighed so many at a time; each is worth the same.",
+        {"PART": ("pairs", COST)},
+    ),
     "linkage.communities.leiden": Room(
         "It guards bounds of gains against rounding; the labels are the same without it.",
         {"MARGIN": ("bits", "far above rounding")},

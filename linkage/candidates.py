@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from linkage.communities import Graph, communities, ladder
 from linkage.communities.graph import numbered
 from linkage.communities.heavy import Heavy
+from linkage.communities.nearness import places
 from linkage.consensus import consensus
 from linkage.errors import UsageError
 from linkage.evidence import PARTNERS, GroupEvidence, Weighed, group_evidence, group_ties, pair_edges, pair_prior
@@ -96,22 +97,27 @@ def find(
         UsageError: an unknown algorithm, or a resolution that it cannot take.
     """
     u, v, bits = pair_edges(weighed, hub_degree)
-    graph = Graph.from_edges(weighed.sightings.accounts, u, v, bits)
-    edges = len(u)
+    accounts, edges = weighed.sightings.accounts, len(u)
+    place = None
+    if partition is None and algorithm == "leiden":
+        place = places(accounts, u, v, bits)
+        u, v = place[u], place[v]
+    graph = Graph.from_edges(accounts, u, v, bits)
     del u, v, bits  # Of a large case they take as much memory as the graph.
     gamma = pair_prior(weighed.population)
     if gamma + resolution <= 0:
         raise UsageError(f"A resolution of {resolution:g} leaves no prior.", f"Use more than {-gamma:.1f} bits.")
-    stability = np.ones(weighed.sightings.accounts)
+    stability = np.ones(accounts)
     if partition is not None:
         first = labels = partition(graph)
-    elif algorithm == "leiden":
+    elif place is not None:
         gammas = [(gamma + resolution) / STEP**rung for rung in range(RUNGS)]
 
         heavy = Heavy.of(graph, gammas[0])
 
         def run(number: int) -> tuple[Labels, Labels]:
-            levels = ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
+            found = ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
+            levels = [numbered(level[place]) for level in found]
             climbed, net = _climb(weighed, levels)
             return levels[0], _settle(weighed, at_least(climbed, 2), min_accounts, net)
 

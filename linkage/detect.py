@@ -173,7 +173,7 @@ def detect(
         with clock.step("evidence"):
             weighed = learn_likeness(weigh(sightings), hub_degree)
             ledger = hubs(weighed, hub_degree)
-        with clock.step("communities"):
+        with clock.step("communities"), store.at_most(con, store.LITTLE):
             found = find(weighed)
         with clock.step("rings"):
             people = profiles(con)
@@ -220,9 +220,10 @@ def detect(
             kept = standing(past.nulls, question, sightings) if nulls is None else []
             first = how_many(int((score >= LISTED_SCORE).sum()), sightings.ties) if nulls is None else nulls
             by_chance = [null.found for null in kept]
-            by_chance += search(nulls=max(0, first - len(kept)), after=len(kept))
-            if nulls is None:
-                by_chance += search(nulls=how_many_more(strength, score, by_chance), after=len(by_chance))
+            with store.at_most(con, store.LITTLE):
+                by_chance += search(nulls=max(0, first - len(kept)), after=len(kept))
+                if nulls is None:
+                    by_chance += search(nulls=how_many_more(strength, score, by_chance), after=len(by_chance))
             fresh = [
                 NullModel(question, sightings.accounts, sightings.ties, found_there)
                 for found_there in by_chance[len(kept) :]

@@ -45,13 +45,10 @@ def connect(path: Path | str, *, read_only: bool = False) -> duckdb.DuckDBPyConn
     Nothing is fetched from the network, times are UTC, and temporary files stay beside the database.
     """
     config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
-    wanted = threads()
-    if wanted:
+    if wanted := threads():
         config["threads"] = wanted
-    most = memory()
-    if most:
-        # The rest is for columns outside the database.
-        config["memory_limit"] = f"{most // 2_000_000}MB"
+    if memory():
+        config["memory_limit"] = share()
     con = duckdb.connect(str(path), read_only=read_only, config=config)
     con.execute("SET TimeZone = 'UTC'")
     # What a checkpoint adds to a table takes a block of 256 kB at least: so it joins the last of them, or a thousand
@@ -69,8 +66,7 @@ def threads() -> int | None:
     Raises:
         UsageError: it is no number from 1 to 1024.
     """
-    wanted = os.environ.get("LINKAGE_THREADS")
-    if not wanted:
+    if not (wanted := os.environ.get("LINKAGE_THREADS")):
         return None
     if not (wanted.isascii() and wanted.isdigit() and 1 <= int(wanted) <= 1024):
         raise UsageError(f"LINKAGE_THREADS is {wanted!r}, which is no number of threads.", "Set it to 1 or more.")
@@ -79,6 +75,8 @@ def threads() -> int | None:
 
 _UNITS: Final = {"MB": 10**6, "GB": 10**9, "M": 10**6, "G": 10**9, "MIB": 2**20, "GIB": 2**30}
 LEAST_MEMORY: Final = 10**9
+SHARE: Final = "16%"  # of the machine's memory, where nobody said how much
+LITTLE: Final = "256MB"  # while other columns need the room
 
 
 def memory() -> int | None:
@@ -87,8 +85,7 @@ def memory() -> int | None:
     Raises:
         UsageError: it is no amount of memory, or less than a command needs.
     """
-    wanted = os.environ.get("LINKAGE_MEMORY")
-    if not wanted:
+    if not (wanted := os.environ.get("LINKAGE_MEMORY")):
         return None
     parts = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?) ?([GM]i?B?)", wanted.strip(), re.IGNORECASE | re.ASCII)
     if not parts:
@@ -97,6 +94,12 @@ def memory() -> int | None:
     if found < LEAST_MEMORY:
         raise UsageError(f"{wanted} of memory is too little.", "Give it 1GB or more.")
     return found
+
+
+def share() -> str:
+    """What a database may take of that: half, since the rest is for columns outside of it."""
+    most = memory()
+    return f"{most // 2_000_000}MB" if most else SHARE
 
 
 def stoppable(connection: Stoppable) -> None:
@@ -212,9 +215,22 @@ def scratch(path: Path, *, in_memory: bool = False) -> Iterator[duckdb.DuckDBPyC
         con = connect(":memory:" if in_memory else folder / "scratch.duckdb")
         try:
             con.execute("SET temp_directory = ?", [str(folder / "spilled")])
+            if in_memory:
+                con.execute(f"SET memory_limit = '{share()}'")
             yield con
         finally:
             con.close()
+
+
+@contextmanager
+def at_most(con: duckdb.DuckDBPyConnection, limit: str) -> Iterator[None]:
+    """Let `con` take no more memory than `limit` during the block; what it has beyond goes to disk, if it may."""
+    ((before,),) = con.execute("SELECT current_setting('memory_limit')").fetchall()
+    con.execute(f"SET memory_limit = '{limit}'")
+    try:
+        yield
+    finally:
+        con.execute(f"SET memory_limit = '{before}'")
 
 
 @contextmanager

@@ -46,7 +46,7 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
     if not len(s.account):
         return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
     known = vars(weighed).pop(_KEPT, None)
-    u, v, hard, soft = known[1] if known and known[0] == hub_degree else hard_pairs(weighed, hub_degree)
+    cliques = known[1] if known and known[0] == hub_degree else hard_pairs(weighed, hub_degree)
     ties = _hub_ties(
         weighed.by_identifier,
         s.account,
@@ -57,10 +57,10 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         HUB_TIES,
         weighed.likeness.age,
     )
-    room = len(u) + len(ties[0])
-    edges = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room)
+    room = len(cliques[0]) + len(ties[0])
+    out = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room)
     filled = 0
-    for u, v, hard, soft in ((u, v, hard, soft), (*ties, np.zeros(len(ties[0])))):
+    for u, v, hard, soft in (cliques, (*ties, np.zeros(len(ties[0])))):
         # A part at a time: what is worked out beside a pair takes more memory than the pair.
         for part in (slice(at, at + PART) for at in range(0, len(u), PART)):
             alike = weighed.likeness.pair_bits(u[part], v[part])
@@ -68,10 +68,10 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
             worth = sure + np.minimum(sure, soft[part] + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
             kept = worth > 0.0
             end = filled + int(kept.sum())
-            for column, values in zip(edges, (u[part], v[part], worth), strict=True):
-                column[filled:end] = values[kept]
+            here = slice(filled, end)
+            out[0][here], out[1][here], out[2][here] = u[part][kept], v[part][kept], worth[kept]
             filled = end
-    return edges[0][:filled], edges[1][:filled], edges[2][:filled]
+    return out[0][:filled], out[1][:filled], out[2][:filled]
 
 
 def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:

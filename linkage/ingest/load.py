@@ -172,7 +172,7 @@ class _Run:
         if not self._dry_run:
             audit.copy(self._case)
             # By now no raw text is about: what is sorted and joined here may spill to disk.
-            with store.scratch(self._case) as con:
+            with store.scratch(self._case) as con, store.at_most(con, store.share()):
                 place(con, self._case)
             if self._skeletons:
                 self._skeletons.finish(self._case)
@@ -264,7 +264,7 @@ class _Run:
         if not self._fresh or self._dry_run or table == "accounts" or how.prompts or how.mapped or self._names:
             return None
         try:
-            with self._transaction(command):
+            with store.at_most(self._con, store.share()), self._transaction(command):
                 if self._con.execute(f"SELECT 1 FROM kase.{table} LIMIT 1").fetchall():
                     raise _NeedsStageError
                 file = _next_file(self._con)
@@ -273,7 +273,7 @@ class _Run:
                     raise _NeedsStageError
                 ips, private = _addresses(self._con, table, f"kase.{table}")
                 self._note(how.source, identity, command, staged, staged.rows, file)
-        except _NeedsStageError:
+        except (_NeedsStageError, duckdb.OutOfMemoryException):
             return None
         return _Done(staged, staged.rows, ips, private)
 
