@@ -170,7 +170,7 @@ def detect(
             sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
             if not sightings.accounts:
                 raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
-        with clock.step("evidence"):
+        with clock.step("evidence"), store.at_most(con, store.LITTLE):
             weighed = learn_likeness(weigh(sightings), hub_degree)
             ledger = hubs(weighed, hub_degree)
         with clock.step("communities"), store.at_most(con, store.LITTLE):

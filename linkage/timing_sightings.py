@@ -6,6 +6,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from linkage import store
 from linkage.timing import Events, Finding, find
 
 # Works are prompts that two accounts or more sent; what one account alone sent can coincide with nothing.
@@ -31,7 +32,9 @@ def add_timing(con: duckdb.DuckDBPyConnection) -> None:
     Reads `ids`, `people`, `timed`, `drafts` and `seen` of the scratch database `con`.
     """
     con.execute(WORKS)
-    found = find_timing(con, con.execute(EVENTS).fetchnumpy())
+    rows = con.execute(EVENTS).fetchnumpy()
+    with store.at_most(con, store.LITTLE):
+        found = find_timing(con, rows)
     con.execute("CREATE TABLE ceilings (kind VARCHAR, value VARCHAR, ceiling DOUBLE)")
     con.register("found_accounts", seen_of(found))
     con.register("found", ceilings_of(found))

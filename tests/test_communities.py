@@ -122,8 +122,9 @@ def test_leiden_finds_the_best_partition_there_is_of_most_small_graphs() -> None
         best = float((together @ (tie[a, b] - gamma)).max())
         graph = Graph.from_edges(7, ends[0], ends[1], weight)
         found = cpm_quality(graph, leiden(graph, gamma), gamma)
-        assert found <= best + 1e-9
-        optimal += found >= best - 1e-9
+        # Weights are kept to seven digits.
+        assert found <= best + 1e-5
+        optimal += found >= best - 1e-5
     assert optimal >= 0.9 * 200
 
 

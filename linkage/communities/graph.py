@@ -18,13 +18,13 @@ class Graph:
     Attributes:
         start: int64[n + 1], node x's edges are [start[x], start[x + 1]).
         other: int32[2E], the node at the other end.
-        weight: float64[2E], > 0. There is at most one edge between two nodes.
+        weight: float32[2E], > 0. There is at most one edge between two nodes.
         size: float64[n], how many original nodes each node stands for.
     """
 
     start: NDArray[np.int64]
     other: NDArray[np.int32]
-    weight: NDArray[np.float64]
+    weight: NDArray[np.float32]
     size: NDArray[np.float64]
 
     @property
@@ -41,16 +41,17 @@ class Graph:
         Raises:
             UsageError: a weight that is negative or not finite.
         """
-        if not (np.isfinite(weight) & (weight >= 0)).all():
+        with np.errstate(over="ignore"):
+            bits = weight.astype(np.float32)
+        if not (np.isfinite(bits) & (bits >= 0)).all():
             raise UsageError("An edge has a weight that is negative or not finite.", "Give weights in bits, 0 or more.")
         # The kernels take a community whose summed weight is 0 for one that they have not met: a weight of 0 would
         # have them write past the end of an array.
-        kept = (u != v) & (weight > 0)
+        kept = (u != v) & (bits > 0)
         if not kept.all():
-            u, v, weight = u[kept], v[kept], weight[kept]
-        # Columns that are of these types already are not copied.
-        ends = u.astype(np.int32, copy=False), v.astype(np.int32, copy=False)
-        start, other, both = _rows(nodes, *ends, weight.astype(np.float64, copy=False))
+            u, v, bits = u[kept], v[kept], bits[kept]
+        # Columns that are of this type already are not copied.
+        start, other, both = _rows(nodes, u.astype(np.int32, copy=False), v.astype(np.int32, copy=False), bits)
         return cls(start, other, both, np.ones(nodes))
 
     def merged(self, labels: Labels) -> "Graph":
@@ -68,7 +69,7 @@ def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
     for x in range(n):
         start[x + 1] += start[x]
     place = start[:-1].copy()
-    other, both = np.empty(2 * len(u), np.int32), np.empty(2 * len(u), np.float64)
+    other, both = np.empty(2 * len(u), np.int32), np.empty(2 * len(u), np.float32)
     for e in range(len(u)):
         a, b = u[e], v[e]
         other[place[a]], both[place[a]] = b, w[e]
@@ -88,9 +89,8 @@ def _rows(n, u, v, w):  # type: ignore[no-untyped-def]
                 at[y], other[filled], both[filled] = filled, y, weight
                 filled += 1
         low, start[x + 1] = high, filled
-    if filled == len(other):
-        return start, other, both
-    return start, other[:filled].copy(), both[:filled].copy()
+    # Not copied: what was never written takes no memory.
+    return start, other[:filled], both[:filled]
 
 
 @kernel
@@ -111,7 +111,7 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
         place[labels[x]] += 1
     total, touched = np.zeros(k), np.empty(k + 1, np.int32)
     merged_start = np.zeros(k + 1, np.int64)
-    merged_other, merged_weight = np.empty(len(other), np.int32), np.empty(len(other), np.float64)
+    merged_other, merged_weight = np.empty(len(other), np.int32), np.empty(len(other), np.float32)
     filled = 0
     for c in range(k):
         n_touched = 0
@@ -130,7 +130,7 @@ def _merge(start, other, weight, size, labels):  # type: ignore[no-untyped-def]
             total[touched[t]] = 0.0
             filled += 1
         merged_start[c + 1] = filled
-    return merged_start, merged_other[:filled].copy(), merged_weight[:filled].copy(), merged_size
+    return merged_start, merged_other[:filled], merged_weight[:filled], merged_size
 
 
 @kernel

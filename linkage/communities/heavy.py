@@ -33,7 +33,7 @@ class Heavy:
 
     start: NDArray[np.int64]
     other: NDArray[np.int32]
-    weight: NDArray[np.float64]
+    weight: NDArray[np.float32]
     light: NDArray[np.float64]
     rate: NDArray[np.float64]
 
@@ -68,7 +68,7 @@ def _heavy(start, other, weight, size, gamma, edge):  # type: ignore[no-untyped-
         for e in range(start[x], start[x + 1]):
             filled += weight[e] > unit * size[other[e]] - edge
         heavy_start[x + 1] = filled
-    heavy_other, heavy_weight = np.empty(filled, np.int32), np.empty(filled, np.float64)
+    heavy_other, heavy_weight = np.empty(filled, np.int32), np.empty(filled, np.float32)
     filled = 0
     for x in range(n):
         unit = gamma * size[x]
@@ -89,11 +89,11 @@ def _among(start, other, weight, kept):  # type: ignore[no-untyped-def]
     for x in range(len(kept)):
         room += start[x + 1] - start[x] if kept[x] else 0
     among, filled = np.zeros(len(start), np.int64), 0
-    to, by = np.empty(room + 1, np.int32), np.empty(room + 1, np.float64)
+    to, by = np.empty(room + 1, np.int32), np.empty(room + 1, np.float32)
     for x in range(len(kept)):
         if kept[x]:
             for e in range(start[x], start[x + 1]):
                 to[filled], by[filled] = other[e], weight[e]
                 filled += kept[other[e]]
         among[x + 1] = filled
-    return among, to[:filled].copy(), by[:filled].copy()
+    return among, to[:filled], by[:filled]

@@ -98,7 +98,7 @@ def ladder(graph: Graph, gammas: Sequence[float], *, seed: int = 1, heavy: Heavy
 def cpm_quality(graph: Graph, labels: Labels, gamma: float) -> float:
     """Weight inside communities minus gamma times the pairs inside them."""
     source = np.repeat(np.arange(graph.nodes), np.diff(graph.start))
-    inside = graph.weight[labels[source] == labels[graph.other]].sum() / 2
+    inside = graph.weight[labels[source] == labels[graph.other]].sum(dtype=np.float64) / 2
     sizes = np.bincount(labels, graph.size)
     own = np.bincount(labels, graph.size**2)
     return float(inside - gamma * ((sizes**2 - own) / 2).sum())
@@ -245,7 +245,7 @@ def _refine(start, other, weight, size, gamma, community, order):  # type: ignor
             room += start[x + 1] - start[x]
     # Edges inside of communities, and the weight from a part to the rest of its community.
     inner_start, filled = np.zeros(n + 1, np.int64), 0
-    inner, inner_weight = np.empty(room + 1, np.int32), np.empty(room + 1, np.float64)
+    inner, inner_weight = np.empty(room + 1, np.int32), np.empty(room + 1, np.float32)
     outward = np.zeros(n)
     for x in range(n):
         if nodes[community[x]] > 1:
