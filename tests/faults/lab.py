@@ -8,7 +8,7 @@ import pytest
 
 from linkage.secret import key_file, make_key_file
 from tests.faults import world
-from tests.faults.states import audit_holds, beside, journals_agree
+from tests.faults.states import audit_faults, beside, journals_agree
 from tests.faults.workers import finish
 
 Files = dict[str, bytes]
@@ -86,6 +86,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
 
 def clean(lab: Lab) -> None:
     """Nothing lies about, and the audit and the copies of what people decided are whole."""
-    assert beside(lab.case) == []
+    left = beside(lab.case)
+    assert not left, left
     assert journals_agree(lab.case)
-    assert audit_holds(lab.case)
+    found = audit_faults(lab.case)
+    assert not found, found

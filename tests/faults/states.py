@@ -73,6 +73,6 @@ def journals_agree(case: Path) -> bool:
     return all((path.read_bytes() if path.exists() else b"") == b"".join(lines) for path, lines in kept)
 
 
-def audit_holds(case: Path) -> bool:
-    """Whether the chain is whole, as the copy beside it is, and speaks of every decision and allowance."""
-    return audit_check.check(case).findings == ()
+def audit_faults(case: Path) -> tuple[str, ...]:
+    """What is wrong with the chain, with the copy beside it, or with what it says of decisions and allowances."""
+    return audit_check.check(case).findings
