@@ -76,7 +76,11 @@ def private_folder(path: Path, suffix: str) -> Iterator[Path]:
     clear(path, suffix)
     while True:
         name = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=suffix, dir=path.parent))
-        handle = posix.open_itself(name)
+        try:
+            handle = posix.open_itself(name)
+        except FileNotFoundError:
+            # Another process cleared it away between its making and here.
+            continue
         try:
             if _mine(handle, name):
                 try:

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,6 +77,25 @@ def test_a_file_that_is_not_renamed_goes_and_the_old_content_stays(tmp_path: Pat
         file.write(b"new")
         raise ZeroDivisionError
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
+
+
+def test_a_folder_that_another_process_clears_away_at_once_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def mkdtemp(**named: Any) -> str:
+        made.append(original(**named))
+        if len(made) == 1:
+            clear(tmp_path / "c", ".scratch")
+        return made[-1]
+
+    original = tempfile.mkdtemp
+    monkeypatch.setattr(tempfile, "mkdtemp", mkdtemp)
+    with private_folder(tmp_path / "c", ".scratch") as folder:
+        assert [str(folder)] == made[1:]
+        assert folder.is_dir()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_replaces_a_case_or_a_key_that_is_there(tmp_path: Path) -> None:
