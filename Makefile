@@ -84,7 +84,7 @@ DEEP = LINKAGE_RELIABILITY_OUT=$(CURDIR)/$(FIGURES) $(BIN)/python -m pytest -o n
 
 test-deep: .venv/made-test
 	rm -rf $(FIGURES)
-	$(DEEP) $(SLOW) tests/deep tests/faults tests/fuzz
+	$(DEEP) $(SLOW) tests/deep tests/faults tests/fuzz tests/test_leaks.py tests/test_forget_neo4j.py
 
 ## So many times as many kills as in test-deep; another LINKAGE_TORTURE_SEED draws other instants.
 TORTURE := 18

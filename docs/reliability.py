@@ -89,7 +89,9 @@ def _faults(rows: Rows) -> list[str]:
     return [
         "How often a command was refused room or memory, or its server or the connection to it went, at drawn limits, "
         "bytes and instants; and how often it said so or ended right, lost nothing, and worked the next time.",
-        _table(("fault", "command", "times", "survived"), [(*key, *both) for key, both in sorted(sums.items())]),
+        _table(
+            ("fault", "command", "times", "survived"), [(*key, *both) for key, both in sorted(sums.items()) if both[0]]
+        ),
         "Read-only folders and files, a clock that goes back, two writers at once, and cases of older and newer "
         "versions are tests without a figure: `tests/faults/test_machine.py`.",
     ]
