@@ -13,7 +13,7 @@ from linkage import decisions, store
 from linkage.context.model import Place
 from linkage.decisions import Decision
 from linkage.errors import NotFoundError
-from linkage.model import TIERS
+from linkage.model import FLAGGED, TIERS
 from linkage.ring_decided import ALLOWED, BOUND, AllowedRow, BoundRow
 from linkage.until import utc_now
 
@@ -200,6 +200,12 @@ def rings_in(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = 
     """The listed rings by rank, from a case that is open already, with their statuses at `now`."""
     newest_run(con, case)
     return _rings(con, now=now)
+
+
+def accused(rows: Sequence[RingRow]) -> tuple[list[RingRow], float]:
+    """The listed rings that nobody dismissed, and how many of them are innocent if their scores hold."""
+    found = [row for row in rows if row.listed and row.status in FLAGGED]
+    return found, sum(1 - row.score for row in found)
 
 
 def listed(case: Path, names: Sequence[str] = ()) -> Listed:

@@ -1,8 +1,6 @@
 """`linkage rings`."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -17,10 +15,6 @@ from linkage.commands.common import (
     recalibration,
     significance,
 )
-from linkage.model import FLAGGED
-
-if TYPE_CHECKING:
-    from linkage.results import RingRow
 
 
 @click.command(name="rings")
@@ -37,7 +31,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
     q (0 to 1) says which part of the rings as strong as this one chance would make: it answers "could chance link
     them?", never "are they guilty?". Listed are those with a score of at least 0.5 and a q of at most 0.05.
     """
-    from linkage.results import rings, runs
+    from linkage.results import accused, rings, runs
 
     rows = rings(case, unlisted=unlisted, limit=limit if limit or as_json or as_jsonl else 21)
     if as_json:
@@ -47,7 +41,7 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
     elif not rows:
         note("No rings." if unlisted else "No rings. Groups below the line: linkage rings --all")
     else:
-        from linkage.output import Page, day, q_value, score
+        from linkage.output import Page, day, few, q_value, score
 
         shown = rows if limit else rows[:20]
         cells = [
@@ -67,7 +61,9 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         headings = [("#", "right"), ("ring", "left"), ("score", "right"), ("q", "right"), ("status", "left")]
         counts = [("accounts", "right"), ("exchanges", "right")]
         Page().table([*headings, *counts, ("last seen", "left"), ("why", "prose")], cells)
-        _expected(shown)
+        suspected, false = accused(shown)
+        if suspected:
+            note(f"Innocent among them, if the scores hold: {few(false)} of {len(suspected):,} (the sum of 1 − score).")
         for run in runs(case, limit=1):
             known = run.parameters
             if "nulls" in known:
@@ -78,16 +74,6 @@ def command(case: Path, unlisted: bool, limit: int | None, as_json: bool, as_jso
         if len(rows) > len(shown):
             note("There are more: --limit N shows so many.")
         note(f"Look at one: linkage ring {shown[0].ring_id}")
-
-
-def _expected(rows: Sequence["RingRow"]) -> None:
-    """How many of the rings that are shown and accused of anything are false, if their scores hold."""
-    from linkage.output import few
-
-    accused = [row for row in rows if row.listed and row.status in FLAGGED]
-    if accused:
-        false = few(sum(1 - row.score for row in accused))
-        note(f"Innocent among them, if the scores hold: {false} of {len(accused):,} (the sum of 1 − score).")
 
 
 def _first_sentence(text: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from linkage import decisions, results, store
 from linkage.bridge import Held
 from linkage.context.model import Place
-from linkage.model import FLAGGED, LIKENESS, TIERS, kind_of, public_kind
+from linkage.model import LIKENESS, TIERS, kind_of, public_kind
 from linkage.output import few, q_value
 from linkage.output import score as shown_score
 from linkage.report.picture import Value, picture
@@ -196,7 +196,7 @@ def _page(con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow], case: Path, 
     stale = con.execute(
         "SELECT max(coalesce(finished_at, started_at)) > ? FROM commands", [known.started_at]
     ).fetchall()[0][0]
-    asked = [ring for ring in rings if ring.listed and ring.status in FLAGGED]
+    asked, false = results.accused(rings)
     chance = [ring.q_value for ring in asked if ring.q_value is not None]
     return {
         "case": case.name,
@@ -207,7 +207,7 @@ def _page(con: duckdb.DuckDBPyConnection, rings: Sequence[RingRow], case: Path, 
         "flagged": len(asked),
         "explained": sum(ring.status == "explained" for ring in rings),
         "accounts": sum(ring.accounts for ring in asked),
-        "false": few(sum(1 - ring.score for ring in asked)),
+        "false": few(false),
         "chance": few(max(chance) * len(chance)) if chance else None,
         "nulls": known.parameters.get("nulls"),
         "statuses": sorted({ring.status for ring in rings}),
