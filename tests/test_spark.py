@@ -177,9 +177,10 @@ def write(folder: Path) -> None:
     (folder / "readme.txt").write_text("no table")
 
 
-@pytest.fixture(scope="module")
-def read(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Contract, Path]:
-    folder = tmp_path_factory.mktemp("spark") / "exports"
+@pytest.fixture
+def read(spark: SparkSession, tmp_path: Path) -> tuple[Contract, Path]:
+    """Made for each test: the views of a contract give way to those of the next one in the session."""
+    folder = tmp_path / "exports"
     write(folder)
     functions.register(spark, Key(SECRET))
     found, passed_over = exports.find(spark, [str(folder)])
