@@ -2,12 +2,12 @@
 
 import base64
 import json
-import os
 import urllib.parse
 from collections.abc import Iterable
 from pathlib import Path
 
 from linkage import store
+from tests.reliability import figure
 
 SECRET = "sk-live-Qx7ZpLw93VtR"
 PROMPT = f"Zanthoxylum ferment dossier for Ottoline, key {SECRET}, write to ottoline.vex@quillmail.example"
@@ -97,7 +97,4 @@ def unpacked(case: Path) -> Iterable[tuple[str, bytes]]:
 
 def reported(searched: int) -> None:
     """Leave the figure for `docs/reliability.md` where a run asks for it."""
-    folder = os.environ.get("LINKAGE_RELIABILITY_OUT")
-    if folder:
-        with (Path(folder) / "privacy.jsonl").open("a") as file:
-            file.write(json.dumps({"part": "privacy", "bytes_searched": searched, "found": 0}) + "\n")
+    figure("privacy", bytes_searched=searched, found=0)

@@ -1,6 +1,5 @@
 """Erasure reaches the local Neo4j's store, which holds nothing private, and is for its owner and this machine alone."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,8 +19,6 @@ from tests.leaks import on_disk, plant, search
 
 pytestmark = pytest.mark.xdist_group("neo4j")
 
-REPORT = os.environ.get("LINKAGE_RELIABILITY_OUT")
-
 
 @pytest.fixture
 def published(neo4j_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
@@ -29,8 +26,6 @@ def published(neo4j_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("LINKAGE_PEPPER", leaks.PEPPER)
     monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(neo4j_server.home))
     monkeypatch.setenv("LINKAGE_NEO4J_CACHE", str(server.status().cache))
-    if REPORT:
-        monkeypatch.setenv("LINKAGE_RELIABILITY_OUT", REPORT)
     case = tmp_path / "work" / "c.duckdb"
     case.parent.mkdir()
     ingest(plant(tmp_path / "exports"), case)

@@ -13,14 +13,10 @@ from tests import leaks
 from tests.cases import Output
 from tests.leaks import PLANTED, on_disk, plant, search, unpacked
 
-REPORT = os.environ.get("LINKAGE_RELIABILITY_OUT")
-
 
 @pytest.fixture(autouse=True)
 def _pepper(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINKAGE_PEPPER", leaks.PEPPER)
-    if REPORT:
-        monkeypatch.setenv("LINKAGE_RELIABILITY_OUT", REPORT)
 
 
 def test_the_search_finds_what_is_there(tmp_path: Path) -> None:
