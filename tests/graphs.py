@@ -32,6 +32,12 @@ def clear(graph: Graph) -> None:
     graph.schema("MATCH (n) CALL (n) { DETACH DELETE n } IN TRANSACTIONS OF 5000 ROWS")
 
 
+def forgive(server: Server) -> None:
+    """Log in rightly: after three wrong passwords in a row, of any tests, the server lets nobody in for a while."""
+    with connect(target_of(server)):
+        pass
+
+
 def snapshot(graph: Graph) -> tuple[set[Any], set[Any]]:
     """Every node (labels, properties) and relationship (ends, type, properties), to compare two graphs whole."""
     node = "[l IN labels({0}) | l], properties({0})"

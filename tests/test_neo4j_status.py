@@ -17,7 +17,7 @@ from linkage.graph import Target, publish
 from linkage.graph.held import look
 from linkage.server import VERSION, Server
 from tests.cases import add_rows, make_case
-from tests.graphs import emptied, target_of
+from tests.graphs import emptied, forgive, target_of
 from tests.relay import listening
 
 pytestmark = pytest.mark.xdist_group("neo4j")
@@ -73,6 +73,7 @@ def test_doctor_looks_at_the_server_and_its_browser(
     monkeypatch.setenv("LINKAGE_NEO4J_PASSWORD", "wrong")
     assert run(["doctor", "--case", str(mine)]) == ExitCode.CHECK_FAILED
     assert "user and password" in " ".join(capsys.readouterr().out.split())
+    forgive(neo4j_server)
 
 
 def test_whose_graph_it_is(neo4j_server: Server, known: Status, tmp_path: Path) -> None:
@@ -157,4 +158,5 @@ def test_it_does_not_wait_long() -> None:
         begun = time.monotonic()
         held = look(Target(f"bolt://127.0.0.1:{port}"))
         assert (held.reachable, held.version) == (False, None)
-        assert time.monotonic() - begun < 6
+        # Four seconds where the machine is idle, and twenty with the patience that a publish has.
+        assert time.monotonic() - begun < 15
