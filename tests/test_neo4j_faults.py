@@ -126,11 +126,11 @@ class Typed:
         assert (code, "Error" in err) == (0, False), err
         return out
 
-    def fails(self, *words: object, url: str, seconds: float = 45.0) -> str:
-        """Run what must exit 5 within `seconds`; returns its error."""
+    def fails(self, *words: object, url: str) -> str:
+        """Run what must exit 5 soon: without `_small_steps` a minute goes by; returns its error."""
         begun = time.monotonic()
         code, out, err = self(*words or ("neo4j", "publish"), url=url)
-        assert time.monotonic() - begun < seconds
+        assert time.monotonic() - begun < 45
         assert (code, out) == (ExitCode.NEO4J, "")
         (error,) = [line for line in err.splitlines() if line.startswith("Error: ")]
         (hint,) = [line for line in err.splitlines() if line.startswith("Hint: ")]
@@ -166,7 +166,7 @@ def admitted(typed: Typed, own: Server) -> Typed:
 
 def test_a_server_that_dies_and_comes_back_read_only(own: Server, whole: Content, admitted: Typed, home: Path) -> None:
     admitted.disturbed("creating :PAID_WITH", lambda: kill(own))
-    assert "does not answer" in admitted.fails(url=own.bolt_url, seconds=20)
+    assert "does not answer" in admitted.fails(url=own.bolt_url)
     # A read-only database cannot recover from a crash, which writes: so it has to have done that before.
     there = now(begin(home))
     assert 0 < len(there[1]) < len(whole[1])
@@ -243,7 +243,7 @@ def test_commits_whose_answer_is_lost(own: Server, whole: Content, case: Path) -
 def test_a_server_that_hangs(own: Server, whole: Content, admitted: Typed) -> None:
     admitted.disturbed("creating :Account", lambda: os.kill(own.pid, signal.SIGSTOP))
     try:
-        assert "does not answer" in admitted.fails(url=own.bolt_url, seconds=20)
+        assert "does not answer" in admitted.fails(url=own.bolt_url)
         assert "graph      unknown: " in admitted.works("neo4j", "status", url=own.bolt_url)
     finally:
         os.kill(own.pid, signal.SIGCONT)
@@ -304,7 +304,8 @@ def garbled(client: socket.socket) -> None:
 def test_something_else_listens(
     typed: Typed, answer: Callable[[socket.socket], None], says: str, scheme: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.5)
+    # Where an answer comes, it may take a busy machine more than half a second to give it.
+    monkeypatch.setattr(driver, "CONNECT_SECONDS", 0.5 if answer is silent else 20.0)
     with listening(answer) as port:
         assert says in typed.fails(url=f"{scheme}://127.0.0.1:{port}")
         assert says in typed.fails("neo4j", "pull", url=f"{scheme}://127.0.0.1:{port}")
@@ -348,7 +349,7 @@ def test_a_full_disk_at_the_server(own: Server, whole: Content, admitted: Typed,
     room = max(log.stat().st_size for log in logs) + 20_000
     before = resource.prlimit(own.pid, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     try:
-        said = admitted.fails(url=own.bolt_url, seconds=30)
+        said = admitted.fails(url=own.bolt_url)
         assert "on its side" in said or "not available" in said
     finally:
         resource.prlimit(own.pid, resource.RLIMIT_FSIZE, before)
