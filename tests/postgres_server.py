@@ -1,6 +1,7 @@
 """A real PostgreSQL for tests. Modules that use it are marked `pytest.mark.xdist_group("postgres")`: one server."""
 
 import os
+import random
 import shutil
 import signal
 import socket
@@ -9,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -67,6 +69,14 @@ def _program(name: str) -> str:
     return found
 
 
+def _free_port() -> int:
+    """Not one of those that the system gives to whoever connects somewhere: such a one may be gone before the start."""
+    for port in random.SystemRandom().sample(range(20_000, 30_000), 100):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("there is no free port")
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A server with an empty database of each test's own making, TLS on, passwords asked for over TCP."""
@@ -84,8 +94,7 @@ def postgres() -> Iterator[Postgres]:
         names = ["-addext", "subjectAltName=DNS:localhost"]
         subprocess.run([openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", *made, *names], **quiet)
         (data / "pg_hba.conf").write_text("local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\n")
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = int(free.getsockname()[1])
+        port = _free_port()
         options = {
             "listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": folder, "fsync": "off",
             "ssl": "on", "ssl_cert_file": folder / "server.crt", "ssl_key_file": folder / "server.key",

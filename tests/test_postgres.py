@@ -374,7 +374,7 @@ def test_tls_is_what_sslmode_says(postgres: Postgres, litellm: str) -> None:
     postgres.run("ALTER SYSTEM SET ssl = off")
     postgres.run("SELECT pg_reload_conf()")
     try:
-        for _ in range(100):
+        for _ in range(600):
             if postgres.run("SHOW ssl") == [["off"]]:
                 break
             time.sleep(0.05)
