@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta, timezone
@@ -149,7 +150,8 @@ def test_private_text_in_the_wrong_column_is_masked_in_rejects(tmp_path: Path) -
     ]  # fmt: skip
     for path in case.parent.iterdir():
         assert b"zebra" not in path.read_bytes().lower()
-        assert b"7946" not in path.read_bytes()
+        # Four digits alone stand now and then in a key or a hash.
+        assert not re.search(rb"7946 ?0123", path.read_bytes())
 
 
 def test_an_email_under_a_kind_of_the_users_own_is_hashed(tmp_path: Path) -> None:
