@@ -237,7 +237,8 @@ class Looked:
 
 
 @pytest.fixture(scope="module")
-def looked() -> Iterator[Looked]:
+def window() -> Iterator[Looked]:
+    """One Chromium for all tests."""
     with page(1300, 1000) as shown:
         looked = Looked(shown)
 
@@ -255,6 +256,14 @@ def looked() -> Iterator[Looked]:
         shown.on("request", asked)
         shown.route(re.compile(r"^(?!file:|about:|data:)"), lambda route: route.abort())
         yield looked
+
+
+@pytest.fixture
+def looked(window: Looked) -> Looked:
+    """Without what went wrong in the page of the test before, which is told late."""
+    window.page.goto("about:blank")
+    window.wrong.clear()
+    return window
 
 
 @pytest.fixture(scope="module")
@@ -422,7 +431,6 @@ def test_a_screen_reader_can_use_it(looked: Looked, sample_page: Path, sample_ca
     assert len(found.response["passes"]) > 20
     levels = shown.locator("h1, h2, h3").evaluate_all("all => all.map((one) => Number(one.tagName[1]))")
     assert all(b - a <= 1 for a, b in pairwise(levels))
-    looked.wrong.clear()
 
 
 def test_what_is_ticked_is_printed_whole(looked: Looked, sample_page: Path, sample_case: Path) -> None:
@@ -520,7 +528,6 @@ def test_nothing_of_an_export_runs(looked: Looked, hostile: tuple[Path, str]) ->
     assert refused in ("TypeError", "refused")
     assert shown.evaluate("window.hit") is None
     assert all("Content Security Policy" in said or "TrustedScript" in said for said in looked.wrong)
-    looked.wrong.clear()
 
 
 def test_a_case_without_rings(looked: Looked, linkage: Linkage, tmp_path: Path) -> None:
