@@ -10,13 +10,14 @@ import resource
 import shlex
 import shutil
 import signal
+import stat
 import struct
 import subprocess
 import sys
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -360,7 +361,8 @@ def test_a_case_that_is_held_names_its_holder(tmp_path: Path, monkeypatch: pytes
 def unprivileged(*words: object) -> "subprocess.CompletedProcess[str]":
     # Everything is imported before root is given up: the interpreter may lie where only root may look.
     code = (
-        "import os, pwd, sys, linkage.ingest, linkage.results, linkage.output; from linkage.commands import run\n"
+        "import encodings.utf_8_sig, os, pwd, sys, linkage.ingest, linkage.results, linkage.output\n"
+        "from linkage.commands import run\n"
         "import linkage.commands.ingest, linkage.commands.rings; nobody = pwd.getpwnam('nobody')\n"
         "if os.getuid() == 0: os.setgid(nobody.pw_gid); os.setuid(nobody.pw_uid)\n"
         "sys.exit(run(sys.argv[1:]))"
@@ -369,9 +371,20 @@ def unprivileged(*words: object) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
 
+@pytest.fixture
+def _seen_by_others(tmp_path: Path) -> Iterator[None]:
+    """Others may look into the test's folder, however deep it lies, until the test is over."""
+    with contextlib.ExitStack() as stack:
+        for folder in (tmp_path, *tmp_path.parents):
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if mode & 0o5 != 0o5:
+                stack.callback(folder.chmod, mode)
+                folder.chmod(mode | 0o55)
+        yield
+
+
+@pytest.mark.usefixtures("_seen_by_others")
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
-    for parent in [tmp_path, *tmp_path.parents][:3]:
-        parent.chmod(0o755)
     export = tmp_path / "logins.csv"
     export.write_text("account_id\na\nb\n")
     locked = tmp_path / "locked"
@@ -379,6 +392,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     done = unprivileged("ingest", export, "--case", locked / "c.duckdb")
     assert done.returncode == ExitCode.MACHINE, done.stderr
     assert "Permission denied" in done.stderr
+    assert str(locked) in done.stderr
     assert "Traceback" not in done.stderr
     assert list(locked.iterdir()) == []
     case = make_case(tmp_path / "mine.duckdb", accounts=[{"account_id": "a"}])
