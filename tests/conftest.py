@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from linkage.commands import run
 from linkage.detect import detect
@@ -15,13 +16,29 @@ from tests.neo4j_server import neo4j_cache, neo4j_home, neo4j_server
 
 __all__ = ["neo4j_cache", "neo4j_home", "neo4j_server"]
 
+# What one example takes says more of what else the machine does, and of what is compiled at its first use.
+settings.register_profile("patient", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
+
+
+def _plain(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name in [name for name in os.environ if name.startswith("LINKAGE_")]:
+        patch.delenv(name)
+    patch.setenv("LINKAGE_NEO4J_HOME", str(folder / "no-neo4j"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _plain_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """For what tests share, too, which is made before the fixtures of a single test."""
+    with pytest.MonkeyPatch.context() as patch:
+        _plain(patch, tmp_path_factory.mktemp("plain"))
+        yield
+
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No setting of the machine reaches a test, nor does a local Neo4j that its owner has running."""
-    for name in [name for name in os.environ if name.startswith("LINKAGE_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("LINKAGE_NEO4J_HOME", str(tmp_path / "no-neo4j"))
+    _plain(monkeypatch, tmp_path)
 
 
 @pytest.fixture(scope="session")
