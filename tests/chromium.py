@@ -72,9 +72,12 @@ def log_in(shown: Page, url: str, password: str) -> None:
     shown.goto(url)
     field = shown.locator("[data-testid=password]").first
     field.wait_for()
-    # The form is drawn twice while Browser finds out that it is not connected.
-    shown.wait_for_timeout(2_000)
-    field.fill(password)
+    # The form is drawn anew once Browser has found out that it is not connected, and what was typed is gone.
+    for _ in range(PATIENCE // 2_000):
+        field.fill(password)
+        shown.wait_for_timeout(2_000)
+        if field.input_value() == password:
+            break
     shown.locator("[data-testid=connect]").first.click()
     shown.locator("[data-testid=password]").first.wait_for(state="hidden")
 
