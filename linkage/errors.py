@@ -113,7 +113,7 @@ def translate(exc: BaseException, doing: str = "") -> LinkageError:
     if isinstance(exc, LinkageError):
         return exc
     where = f" while {doing}" if doing else ""
-    if isinstance(exc, MemoryError):
+    if isinstance(exc, MemoryError) or (isinstance(exc, OSError) and exc.errno == errno.ENOMEM):
         return MachineError(f"Out of memory{where}.", "Free memory, or use a machine with more.")
     if isinstance(exc, RuntimeError) and "can't start new thread" in str(exc):
         return MachineError(f"Out of memory or of threads{where}.", "Free some, or give it fewer: LINKAGE_THREADS=1")

@@ -350,6 +350,9 @@ def test_every_error_has_its_code_and_foreign_ones_are_mapped() -> None:
         assert "secret value" not in error.message + error.hint
         assert error.message.endswith(".")
     assert translate(duckdb.ParserException("x")).exit_code is ExitCode.INTERNAL
+    # What a system call says of memory is what Python says of it.
+    refused = translate(OSError(errno.ENOMEM, "Cannot allocate memory"))
+    assert (refused.message, refused.hint) == (translate(MemoryError()).message, translate(MemoryError()).hint)
 
 
 # Packaging.
