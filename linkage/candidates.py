@@ -15,7 +15,7 @@
 """
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -115,15 +115,19 @@ def find(
 
         heavy = Heavy.of(graph, gammas[0])
 
-        def run(number: int) -> tuple[Labels, Labels]:
-            found = ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
-            levels = [numbered(level[place]) for level in found]
+        def rungs(number: int) -> list[Labels]:
+            return ladder(graph, gammas, seed=seed + number * RUNGS, heavy=heavy)
+
+        def settled(found: Future[list[Labels]]) -> tuple[Labels, Labels]:
+            levels = [numbered(level[place]) for level in found.result()]
             climbed, net = _climb(weighed, levels)
             return levels[0], _settle(weighed, at_least(climbed, 2), min_accounts, net)
 
-        # The kernels leave the other threads alone, and the order of the results is that of the runs.
+        # The kernels leave the other threads alone, and the order of the results is that of the runs. All ladders come
+        # first: what follows is shorter, and fills the gap that an odd number of them leaves.
         with ThreadPoolExecutor(max_workers=2) as pool:
-            runs = list(pool.map(run, range(RUNS)))
+            ladders = [pool.submit(rungs, number) for number in range(RUNS)]
+            runs = list(pool.map(settled, ladders))
         first = runs[0][0]
         labels, stability = consensus([found for _, found in runs])
     else:

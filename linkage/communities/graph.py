@@ -1,6 +1,7 @@
 """An undirected weighted graph in compressed sparse rows, and the numbering of communities."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,9 @@ class Graph:
         return len(self.size)
 
     @classmethod
-    def from_edges(cls, nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float64]) -> "Graph":
+    def from_edges(
+        cls, nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.floating[Any]]
+    ) -> "Graph":
         """A graph of `nodes` nodes of size 1 with the edges u[e]-v[e], each given once.
 
         Parallel edges add up. Edges of weight 0 and self-loops are left out: they tie nothing.
@@ -42,7 +45,7 @@ class Graph:
             UsageError: a weight that is negative or not finite.
         """
         with np.errstate(over="ignore"):
-            bits = weight.astype(np.float32)
+            bits = weight.astype(np.float32, copy=False)
         if not (np.isfinite(bits) & (bits >= 0)).all():
             raise UsageError("An edge has a weight that is negative or not finite.", "Give weights in bits, 0 or more.")
         # The kernels take a community whose summed weight is 0 for one that they have not met: a weight of 0 would

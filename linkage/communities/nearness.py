@@ -15,13 +15,13 @@ ROUNDS: Final = 3
 """Each makes the groups some times larger; after three they are about as large as communities get."""
 
 
-def places(nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float64]) -> NDArray[np.int32]:
+def places(nodes: int, u: NDArray[np.int32], v: NDArray[np.int32], weight: NDArray[np.float32]) -> NDArray[np.int32]:
     """int32[nodes], another number for each node, from 0; the same for the same edges in any order.
 
     Args:
         nodes: how many there are.
         u, v: int32[E], the ends of each edge.
-        weight: float64[E], > 0.
+        weight: float32[E], > 0.
     """
     group = np.arange(nodes, dtype=np.int32)
     groups = []

@@ -33,22 +33,16 @@ def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool
     s = weighed.sightings
     nodes = len(among)
     wanted, linked = _meeting(weighed.by_identifier, labels[s.account], among, most)
-    rows = np.flatnonzero(wanted[s.identifier])
-    identifier, node = s.identifier[rows], labels[s.account[rows]]
-    kept, inverse = np.unique(identifier.astype(np.int64) * nodes + node, return_inverse=True)
-    first = np.full(len(kept), np.iinfo(np.int64).max)
-    last = np.full(len(kept), np.iinfo(np.int64).min)
-    np.minimum.at(first, inverse, s.first[rows])
-    np.maximum.at(last, inverse, s.last[rows])
-    # An identifier without holders is no identifier: they are numbered anew.
-    number = np.cumsum(wanted) - 1
+    identifier, node, count, usual, first, last, carried = _gathered(
+        weighed.by_identifier, wanted, labels[s.account], nodes, s.count, s.most, s.first, s.last, weighed.habit
+    )
     condensed = Sightings(
-        account=(kept % nodes).astype(np.int32),
-        identifier=number[kept // nodes].astype(np.int32),
-        count=np.bincount(inverse, s.count[rows], minlength=len(kept)).astype(np.int64),
-        most=np.bincount(inverse, s.most[rows], minlength=len(kept)).astype(np.int64),
-        first=np.maximum(first, NEVER),
-        last=np.maximum(last, NEVER),
+        account=node,
+        identifier=identifier,
+        count=count,
+        most=usual,
+        first=first,
+        last=last,
         kind=s.kind[wanted],
         kinds=s.kinds,
         accounts=nodes,
@@ -58,7 +52,6 @@ def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool
         behaviour=np.zeros((nodes, 0)),
     )
     out = weigh(condensed, weighed.reliability, linked=int(linked.sum()))
-    carried = np.bincount(inverse, weighed.habit[rows], minlength=len(kept))
     part = np.minimum(1.0, carried / np.sqrt(np.bincount(labels))[condensed.account])
     return replace(out, habit=out.habit * part, likeness=replace(weighed.likeness, node=labels))
 
@@ -80,3 +73,48 @@ def _meeting(by_identifier, node, among, most):  # type: ignore[no-untyped-def]
             for at in range(by_identifier[i], by_identifier[i + 1]):
                 linked[node[at]] = True
     return wanted, linked
+
+
+@kernel
+def _gathered(by_identifier, wanted, node, nodes, count, most, first, last, habit):  # type: ignore[no-untyped-def]
+    """One sighting for each wanted identifier and node that holds it, sorted; identifiers are numbered anew."""
+    room = 0
+    for i in range(len(wanted)):
+        if wanted[i]:
+            room += by_identifier[i + 1] - by_identifier[i]
+    identifier, holder = np.empty(room, np.int32), np.empty(room, np.int32)
+    times, usual, carried = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room)
+    began, ended = np.empty(room, np.int64), np.empty(room, np.int64)
+    place = np.full(nodes, -1)
+    filled = number = 0
+    for i in range(len(wanted)):
+        if not wanted[i]:
+            continue
+        start, low, high = filled, by_identifier[i], by_identifier[i + 1]
+        for x in range(low, high):
+            if place[node[x]] < start:
+                holder[filled] = node[x]
+                place[node[x]] = filled
+                filled += 1
+        # Nodes are met in nearly the order of their numbers: each is put in its place among those before it.
+        for at in range(start + 1, filled):
+            moving, to = holder[at], at
+            while to > start and holder[to - 1] > moving:
+                holder[to] = holder[to - 1]
+                to -= 1
+            holder[to] = moving
+        for at in range(start, filled):
+            place[holder[at]] = at
+            identifier[at] = number
+            began[at], ended[at] = -NEVER, NEVER
+        for x in range(low, high):
+            at = place[node[x]]
+            times[at] += count[x]
+            usual[at] += most[x]
+            carried[at] += habit[x]
+            began[at], ended[at] = min(began[at], first[x]), max(ended[at], last[x])
+        number += 1
+    return (
+        identifier[:filled], holder[:filled], times[:filled], usual[:filled], began[:filled], ended[:filled],
+        carried[:filled],
+    )  # fmt: skip

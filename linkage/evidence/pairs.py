@@ -28,7 +28,7 @@ PART: Final = 1 << 22
 
 _KEPT: Final = "_pairs"
 
-Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]
+Edges = tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32]]
 
 
 def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
@@ -39,15 +39,15 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         hub_degree: identifiers shared by more accounts form no clique. Greater finds more and costs its square.
 
     Returns:
-        u, v (int32[E], u < v) and bits (float64[E], > 0). A pair can stand twice: once from its cliques, once from
+        u, v (int32[E], u < v) and bits (float32[E], > 0). A pair can stand twice: once from its cliques, once from
         each hub's ties; its evidence is the sum.
     """
     s = weighed.sightings
     if not len(s.account):
-        return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0)
+        return np.zeros(0, np.int32), np.zeros(0, np.int32), np.zeros(0, np.float32)
     known = vars(weighed).pop(_KEPT, None)
     cliques = known[1] if known and known[0] == hub_degree else hard_pairs(weighed, hub_degree)
-    ties = _hub_ties(
+    u, v, bits = _hub_ties(
         weighed.by_identifier,
         s.account,
         weighed.bits,
@@ -57,21 +57,30 @@ def pair_edges(weighed: Weighed, hub_degree: int) -> Edges:
         HUB_TIES,
         weighed.likeness.age,
     )
-    room = len(cliques[0]) + len(ties[0])
-    out = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room)
+    near = _worth_anything(weighed, *cliques)
+    far = _worth_anything(weighed, u, v, bits, np.zeros_like(bits))
+    del known, cliques
+    # A column at a time, so that none stands twice but the one that is put together.
+    u, v, bits = (np.concatenate((near.pop(0), far.pop(0))) for _ in range(3))
+    return u, v, bits
+
+
+def _worth_anything(
+    weighed: Weighed, u: NDArray[np.int32], v: NDArray[np.int32], hard: NDArray[np.float32], soft: NDArray[np.float32]
+) -> list[NDArray[Any]]:
+    """Of these pairs, in their own place, those worth anything: u, v and bits."""
     filled = 0
-    for u, v, hard, soft in (cliques, (*ties, np.zeros(len(ties[0])))):
-        # A part at a time: what is worked out beside a pair takes more memory than the pair.
-        for part in (slice(at, at + PART) for at in range(0, len(u), PART)):
-            alike = weighed.likeness.pair_bits(u[part], v[part])
-            sure = hard[part]
-            worth = sure + np.minimum(sure, soft[part] + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
-            kept = worth > 0.0
-            end = filled + int(kept.sum())
-            here = slice(filled, end)
-            out[0][here], out[1][here], out[2][here] = u[part][kept], v[part][kept], worth[kept]
-            filled = end
-    return out[0][:filled], out[1][:filled], out[2][:filled]
+    # A part at a time: what is worked out beside a pair takes more memory than the pair.
+    for part in (slice(at, at + PART) for at in range(0, len(u), PART)):
+        alike = weighed.likeness.pair_bits(u[part], v[part])
+        sure = hard[part].astype(np.float64)
+        worth = sure + np.minimum(sure, soft[part] + np.maximum(alike, 0.0)) + np.minimum(alike, 0.0)
+        kept = worth > 0.0
+        end = filled + int(kept.sum())
+        here = slice(filled, end)
+        u[here], v[here], hard[here] = u[part][kept], v[part][kept], worth[kept]
+        filled = end
+    return [u[:filled], v[:filled], hard[:filled]]
 
 
 def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
@@ -92,7 +101,7 @@ def learn_likeness(weighed: Weighed, hub_degree: int) -> Weighed:
 
 def hard_pairs(
     weighed: Weighed, hub_degree: int, among: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
     """The pairs that share anything which nobody can fake at no cost, hubs left out.
 
     Args:
@@ -101,7 +110,8 @@ def hard_pairs(
         among: bool[A], the accounts whose pairs are wanted; all, without it.
 
     Returns:
-        u, v (int32[E], u < v), bits of what cannot be faked (float64[E], > 0) and of what can.
+        u, v (int32[E], u < v), bits of what cannot be faked (float32[E], > 0) and of what can: most of the memory that
+        a large case takes.
     """
     walk = _walk(weighed)
     if among is not None:
@@ -145,8 +155,8 @@ def _walk(weighed: Weighed) -> tuple[Any, ...]:
 def _clique_pairs(by_account, order, by_identifier, account, identifier, bits, kind, family, fakeable, cap):  # type: ignore[no-untyped-def]
     n = len(by_account) - 1
     size = 1024
-    u, v, w = np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size, np.float64)
-    f = np.empty(size, np.float64)
+    u, v = np.empty(size, np.int32), np.empty(size, np.int32)
+    w, f = np.empty(size, np.float32), np.empty(size, np.float32)
     filled = 0
     greatest, total = np.zeros(n), np.zeros(n)  # of the running kind
     best, soft_best = np.zeros(n), np.zeros(n)  # of the running family
@@ -222,7 +232,7 @@ def _hub_ties(by_identifier, account, bits, habit, fakeable, cap, ties, signed_u
         d = by_identifier[i + 1] - by_identifier[i]
         if d > cap and bits[i] > 0.0 and not fakeable[i]:
             room += d * ties
-    u, v, w = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float64)
+    u, v, w = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.float32)
     filled = 0
     for i in range(len(bits)):
         start = by_identifier[i]

@@ -91,18 +91,23 @@ class Weighed:
         """int64[I + 1]: identifier i's sightings are [by_identifier[i], by_identifier[i + 1])."""
         return _pointers(self.sightings.identifier, len(self.sightings.kind))
 
-    @cached_property
-    def account_order(self) -> NDArray[np.int64]:
-        """int64[S]: sightings ordered by (account, family, kind, identifier)."""
-        s = self.sightings
-        kind = s.kind[s.identifier]
-        family = self.kind_family[kind] if len(kind) else kind
-        return np.lexsort((s.identifier, kind, family, s.account)).astype(np.int64)
+    @property
+    def account_order(self) -> NDArray[np.int32]:
+        """int32[S]: sightings ordered by (account, family, kind, identifier)."""
+        return self._ordered[0]
 
-    @cached_property
+    @property
     def by_account(self) -> NDArray[np.int64]:
         """int64[A + 1]: account a's sightings are account_order[by_account[a]:by_account[a + 1]]."""
-        return _pointers(self.sightings.account[self.account_order], self.sightings.accounts)
+        return self._ordered[1]
+
+    @cached_property
+    def _ordered(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        s = self.sightings
+        place = np.empty(len(s.kinds), np.int16)
+        place[np.argsort(self.kind_family, kind="stable")] = np.arange(len(s.kinds), dtype=np.int16)
+        order, start = _ordered(s.account, s.identifier, place[s.kind], len(s.kinds), s.accounts)
+        return order, start
 
     @cached_property
     def own(self) -> "Own":
@@ -133,11 +138,34 @@ class Weighed:
         # Sorting again would be most of the work.
         vars(poorer).update(
             by_identifier=self.by_identifier,
-            account_order=self.account_order,
-            by_account=self.by_account,
+            _ordered=self._ordered,
             own=replace(own, habit=np.where(out, 0.0, own.habit), pair=pair, links=self._links(pair)),
         )
         return poorer
+
+    def only(self, kept: NDArray[np.bool_]) -> "Weighed":
+        """A part of the sightings, for groups that nothing else ties: what each is worth stays.
+
+        Whoever else has an identifier counts among its rivals. No pairs are to be made of this.
+
+        Args:
+            kept: bool[S].
+        """
+        s, own, rows, mine = self.sightings, self.own, np.flatnonzero(kept), kept[self.account_order]
+        columns = {name: getattr(s, name)[rows] for name in ("account", "identifier", "count", "most", "first", "last")}
+        part = replace(s, **columns)
+        part = replace(part, rivals=s.rivals + s.degree - part.degree)
+        out = replace(self, sightings=part, habit=self.habit[rows])
+        place = (np.cumsum(kept) - 1).astype(np.int32)
+        start = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(part.account, minlength=s.accounts))))
+        vars(out).update(
+            _ordered=(place[self.account_order[mine]], start),
+            own=replace(
+                own,
+                **{name: getattr(own, name)[mine] for name in ("identifier", "kind", "habit", "base", "pair")},
+            ),
+        )
+        return out
 
 
 @dataclass(frozen=True)
@@ -294,6 +322,33 @@ def pair_prior(population: float) -> float:
 def group_prior(population: float, size: float) -> float:
     """log2(N / (PARTNERS + s)): the bits that an account must share with a group of s accounts."""
     return float(np.log2(population / (PARTNERS + size)))
+
+
+@kernel
+def _ordered(account, identifier, place, kinds, accounts):  # type: ignore[no-untyped-def]
+    """Sightings, which come by identifier, by (account, place of their kind, identifier): two stable counting sorts.
+
+    Also where each account's begin.
+    """
+    n = len(account)
+    ends, start = np.zeros(kinds + 1, np.int64), np.zeros(accounts + 1, np.int64)
+    for x in range(n):
+        ends[place[identifier[x]] + 1] += 1
+        start[account[x] + 1] += 1
+    for k in range(kinds):
+        ends[k + 1] += ends[k]
+    for a in range(accounts):
+        start[a + 1] += start[a]
+    of_kinds, order = np.empty(n, np.int32), np.empty(n, np.int32)
+    for x in range(n):
+        k = place[identifier[x]]
+        of_kinds[ends[k]] = x
+        ends[k] += 1
+    filled = start[:-1].copy()
+    for row in of_kinds:
+        order[filled[account[row]]] = row
+        filled[account[row]] += 1
+    return order, start
 
 
 def _pointers(sorted_index: NDArray[np.int32], size: int) -> NDArray[np.int64]:

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import dataclass
-from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -18,7 +17,7 @@ from linkage.rings.features import Features
 from linkage.rings.lineage import Lineage
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
-from linkage.rings.without import kinds_left_out, strongest_left_out
+from linkage.rings.without import common_alone, kinds_left_out, strongest_left_out
 from linkage.significance import Significance
 
 Columns = dict[str, NDArray[Any]]
@@ -69,9 +68,8 @@ def judge(
     candidates, victims = assessed.candidates, assessed.victims
     ids = past.ids
     owner_accounts = np.flatnonzero(victims >= 0)
-    kinds, strongest = (
-        left_out(weighed, assessed, people, evidence) for left_out in (kinds_left_out, strongest_left_out)
-    )
+    common = common_alone(weighed, assessed)
+    kinds, strongest = (left_out(*common, people, evidence) for left_out in (kinds_left_out, strongest_left_out))
     rings = _rings(weighed, assessed, significance, evidence, ids, people)
     return Judged(
         rings=rings,
@@ -170,8 +168,9 @@ def _rings(
     banned = np.bincount(labels[labels >= 0], people.banned[labels >= 0], minlength=max(groups, 1))
     lines = _shared_by_group(weighed, evidence, groups)
     reasons, against, factors = [], [], []
+    columns = [values.tolist() for values in scores.factors.values()]
     for at in range(groups):
-        bits = {name: float(values[at]) for name, values in scores.factors.items()}
+        bits = dict(zip(scores.factors, (values[at] for values in columns), strict=True))
         facts = _facts(features, at, int(banned[at]))
         reasons.append(why(facts, lines[at], bits, explained=bool(scores.explained[at])))
         against.append(doubts(facts, lines[at], bits))
@@ -218,23 +217,24 @@ def _facts(features: Features, at: int, banned: int) -> Facts:
 
 
 def _shared_by_group(weighed: Weighed, evidence: Columns, groups: int) -> list[list[Shared]]:
-    kinds = weighed.sightings.kind[evidence["identifier"]]
-    rows = sorted(
-        zip(
-            evidence["group"].tolist(),
-            kinds.tolist(),
-            evidence["accounts"].tolist(),
-            evidence["outsiders"].tolist(),
-            evidence["bits"].tolist(),
-            strict=True,
-        )
+    """What each group shares, a line for each kind, the most bits first."""
+    group, kind = evidence["group"], weighed.sightings.kind[evidence["identifier"]]
+    # Of each kind the value that most members have comes first, of those the one that fewest others have.
+    order = np.lexsort((evidence["outsiders"], -evidence["accounts"], kind, group))
+    first = np.flatnonzero(np.diff(group[order], prepend=-1) | np.diff(kind[order], prepend=-1))
+    most = order[first]
+    lines = zip(
+        group[most].tolist(),
+        kind[most].tolist(),
+        np.diff(first, append=len(order)).tolist(),
+        evidence["accounts"][most].tolist(),
+        evidence["outsiders"][most].tolist(),
+        np.add.reduceat(evidence["bits"][order], first).tolist() if len(first) else [],
+        strict=True,
     )
     out: list[list[Shared]] = [[] for _ in range(groups)]
-    for (group, kind), same in groupby(rows, key=lambda row: row[:2]):
-        values = list(same)
-        most = max(values, key=lambda row: (row[2], -row[3]))
-        name = weighed.sightings.kinds[kind]
-        out[group].append(Shared(name, len(values), most[2], most[3], sum(row[4] for row in values)))
-    for lines in out:
-        lines.sort(key=attrgetter("bits"), reverse=True)
+    for at, name, *values in lines:
+        out[at].append(Shared(weighed.sightings.kinds[name], *values))
+    for of_group in out:
+        of_group.sort(key=attrgetter("bits"), reverse=True)
     return out

@@ -139,7 +139,10 @@ def _heirs(
     nodes = len(size_before) + len(size)
     edges = coo_array((np.ones(len(ring)), (ring, len(size_before) + group)), shape=(nodes, nodes))
     part = connected_components(edges, directed=False)[1][ring]
-    order = np.argsort(part, kind="stable")
+    # Most rings have one heir to choose from, and are its only ancestor.
+    lone = (np.bincount(part) == 1)[part] if len(part) else part > 0
+    heir[ring[lone & (worth > 0.0)]] = group[lone & (worth > 0.0)]
+    order = np.flatnonzero(~lone)[np.argsort(part[~lone], kind="stable")]
     for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
         known, e = np.unique(ring[rows], return_inverse=True)
         here, g = np.unique(group[rows], return_inverse=True)

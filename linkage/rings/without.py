@@ -38,6 +38,14 @@ class Poorer:
     tied: Ints
 
 
+def common_alone(weighed: Weighed, assessed: Assessed) -> tuple[Weighed, Assessed]:
+    """The same groups with the sightings alone that their members have in common: nothing else is looked at here."""
+    evidence = assessed.candidates.evidence
+    kept = evidence.holders > 1
+    fewer = replace(evidence, holders=evidence.holders[kept], credit=evidence.credit[kept])
+    return weighed.only(kept), replace(assessed, candidates=replace(assessed.candidates, evidence=fewer))
+
+
 def without(
     weighed: Weighed,
     assessed: Assessed,
