@@ -63,10 +63,9 @@ FROM in_evidence e JOIN shared h USING (identifier) LEFT JOIN times t USING (rin
 
 -- Whoever shares a value that ties a ring and would link two accounts by itself, and is no member.
 CREATE TABLE out_bystanders AS
-WITH touching AS (SELECT e.ring_id, s.account, count(*) AS values, max(w.bits * w.habit) AS bits,
+WITH touching AS (SELECT e.ring_id, w.account, count(*) AS values, max(w.bits * w.habit) AS bits,
         arg_max(h.kind || ' ' || coalesce(h.label, h.value), (w.bits * w.habit, e.identifier)) AS strongest
-    FROM in_evidence e JOIN in_weights w USING (identifier) JOIN sightings s ON s.identifier = w.identifier
-        AND s.account = w.account JOIN shared h ON h.identifier = e.identifier
+    FROM in_evidence e JOIN in_weights w USING (identifier) JOIN shared h USING (identifier)
     WHERE e.outsiders > 0 AND NOT w.fakeable AND w.bits * w.habit > {prior}
     GROUP BY ALL),
 outside AS (SELECT t.* FROM touching t LEFT JOIN in_members m ON m.account = t.account AND m.ring_id = t.ring_id
@@ -86,14 +85,7 @@ CREATE TABLE out_allowed_sightings AS SELECT i.account_id, x.kind, x.value, x.la
 FROM set_aside x JOIN ids i USING (account) ORDER BY ALL;
 
 CREATE TABLE out_shared AS SELECT h.kind, h.value, h.label, h.accounts, w.bits, h.trust
-FROM shared h JOIN (SELECT identifier, any_value(bits) AS bits FROM in_weights GROUP BY identifier) w USING (identifier)
-ORDER BY h.identifier;
-
-CREATE TABLE out_sightings AS SELECT i.account_id, h.kind, h.value, s.count, s.first_at, s.last_at,
-    round(w.bits * w.habit, 4) AS bits
-FROM sightings s JOIN in_weights w USING (identifier, account) JOIN shared h USING (identifier)
-    JOIN ids i USING (account)
-ORDER BY h.identifier, i.account;
+FROM shared h JOIN in_worth w USING (identifier) ORDER BY h.identifier;
 
 CREATE TABLE out_places AS SELECT kind, value, p.asn, p.name, p.type FROM shared JOIN placed p USING (kind, value)
 ORDER BY ALL;
@@ -121,6 +113,16 @@ CREATE TABLE out_lives AS SELECT i.account_id, {lives} FROM in_lives l JOIN ids 
 
 CREATE TABLE out_likeness AS SELECT behaviour, step, ratio, damp FROM in_likeness;
 """
+
+
+_STAGE_SIGHTINGS: Final = """
+INSERT INTO out_sightings SELECT i.account_id, h.kind, h.value, x.count, make_timestamp(nullif(x.first, {never})),
+    make_timestamp(nullif(x.last, {never})), round(x.bits, 4)
+FROM in_sightings x JOIN shared h USING (identifier) JOIN ids i USING (account) ORDER BY x.identifier, x.account
+"""
+
+PART: Final = 1 << 21
+"""So many sightings get their names at once: sorted all together they would take more memory than any other step."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +201,7 @@ def stage(
         "habit": weighed.habit,
         "fakeable": weighed.kind_fakeable[s.kind[s.identifier]],
     }
+    worth = {"identifier": np.arange(len(weighed.bits), dtype=np.int32), "bits": weighed.bits}
     for name, columns in (
         ("rings", judged.rings),
         ("members", judged.members),
@@ -211,13 +214,28 @@ def stage(
         ("hubs", ledger_columns),
         ("allowed", _allowed(con, weighed.population)),
         ("weights", weights),
+        ("worth", worth),
         ("lives", _lives(weighed)),
         ("likeness", _likeness(weighed)),
     ):
         con.register(f"in_{name}", columns)
     _stage_nulls(con, nulls)
+    _stage_sightings(con, weighed)
     known = ", ".join(f"if(isnan({name}), NULL, {name}) AS {name}" for name in BEHAVIOURS)
     con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS, lives=known))
+
+
+def _stage_sightings(con: duckdb.DuckDBPyConnection, weighed: Weighed) -> None:
+    con.execute(
+        """CREATE TABLE out_sightings (account_id VARCHAR, kind VARCHAR, value VARCHAR, count BIGINT,
+            first_at TIMESTAMP, last_at TIMESTAMP, bits DOUBLE)"""
+    )
+    s = weighed.sightings
+    for here in (slice(at, at + PART) for at in range(0, len(s.account), PART)):
+        identifier = s.identifier[here]
+        rows = {name: getattr(s, name)[here] for name in ("identifier", "account", "count", "first", "last")}
+        con.register("in_sightings", {**rows, "bits": weighed.bits[identifier] * weighed.habit[here]})
+        con.execute(_STAGE_SIGHTINGS.format(never=NEVER))
 
 
 def _stage_nulls(con: duckdb.DuckDBPyConnection, nulls: Sequence[NullModel]) -> None:
