@@ -1,6 +1,7 @@
 """What is measured of each candidate group, all groups at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,57 @@ INSIDE = 0.3
 
 
 @dataclass(frozen=True)
-class Features:
-    """One entry a group. Shares are from 0 to 1; NaN where the exports do not tell.
+class Lives:
+    """How the members of each group live, whatever they share: one entry a group, NaN where the exports do not tell.
 
     Attributes:
         size: accounts.
+        created_spread: days within which the members signed up, the first and last tenth left out.
+        created_spread_all: the same of all accounts.
+        age: median days between sign-up and last activity.
+        banned: share of members banned or suspended.
+        banned_all: share of all accounts banned or suspended.
+        rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
+        verified: share of members in the group's commonest verified organisation.
+        place: by behaviour how far the members stand from the middle of all linked accounts' ranking, from -0.5 to 0.5,
+            as if there were two more members in the middle; NaN where nothing is known of any.
+        lives_all: how far it is known of all linked accounts how they live, 0 to 1: a third each for their hours, for
+            how they took up a new model (both whole from a third of the accounts on), and for what likeness is worth.
+        learnt: whether the case says what likeness is worth.
+        exchanges, first, last: totals and times over the members.
+    """
+
+    size: Floats
+    created_spread: Floats
+    created_spread_all: float
+    age: Floats
+    banned: Floats
+    banned_all: float
+    rhythm: Floats
+    verified: Floats
+    place: dict[str, Floats]
+    lives_all: float
+    learnt: bool
+    exchanges: NDArray[np.int64]
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+
+    def of(self, groups: NDArray[np.int64]) -> "Lives":
+        """Those of some groups alone."""
+
+        def some(values: Any) -> Any:
+            if isinstance(values, dict):
+                return {name: of_name[groups] for name, of_name in values.items()}
+            return values[groups] if isinstance(values, np.ndarray) else values
+
+        return Lives(**{field.name: some(getattr(self, field.name)) for field in fields(Lives)})
+
+
+@dataclass(frozen=True)
+class Features(Lives):
+    """What is known of each group. Shares are from 0 to 1; NaN where the exports do not tell.
+
+    Attributes:
         net: mean bits of a member beyond the prior.
         second: mean bits of a member's second strongest family that nobody can fake at no cost.
         beyond_network: mean bits of a member from families other than the network, fakeable ones left out.
@@ -38,23 +85,9 @@ class Features:
             that are the group's own; 0 for a member without one.
         repeated: share of an account's prompts that it had sent before.
         burst, handoff, balance: share of members in a burst, a hand-off or a balanced load with others of the group.
-        created_spread: days within which the members signed up, the first and last tenth left out.
-        created_spread_all: the same of all accounts.
-        age: median days between sign-up and last activity.
-        banned: share of members banned or suspended.
-        banned_all: share of all accounts banned or suspended.
-        rhythm: mean daily rhythm of members, 0 (round the clock) to 1.
-        verified: share of members in the group's commonest verified organisation.
         alike: by behaviour (`identify.BEHAVIOURS`) mean bits of a member's likeness to the others.
-        place: by behaviour how far the members stand from the middle of all linked accounts' ranking, from -0.5 to 0.5,
-            as if there were two more members in the middle; NaN where nothing is known of any.
-        lives_all: how far it is known of all linked accounts how they live, 0 to 1: a third each for their hours, for
-            how they took up a new model (both whole from a third of the accounts on), and for what likeness is worth.
-        learnt: whether the case says what likeness is worth.
-        exchanges, first, last: totals and times over the members.
     """
 
-    size: Floats
     net: Floats
     second: Floats
     beyond_network: Floats
@@ -67,44 +100,29 @@ class Features:
     burst: Floats
     handoff: Floats
     balance: Floats
-    created_spread: Floats
-    created_spread_all: float
-    age: Floats
-    banned: Floats
-    banned_all: float
-    rhythm: Floats
-    verified: Floats
     alike: dict[str, Floats]
-    place: dict[str, Floats]
-    lives_all: float
-    learnt: bool
-    exchanges: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
 
 
 COSTLY_FAMILIES_NOT = frozenset({"network", "prompt", "contact", "organisation", "timing"})
 
 
-def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Features:
-    """Measure all groups. What is measured of a group does not depend on which others there are."""
+def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles, lives: Lives | None = None) -> Features:
+    """Measure all groups. What is measured of a group does not depend on which others there are.
+
+    Args:
+        weighed, candidates, profiles: what the earlier steps found.
+        lives: how the members of each group live, where that is known already.
+    """
     labels = candidates.labels
     inside = np.flatnonzero(labels >= 0)
     label = labels[inside]
-    groups = int(labels.max(initial=-1)) + 1
-    size = np.bincount(label, minlength=groups).astype(np.float64)
+    lives = lives or _lives(weighed, profiles, inside, label, int(labels.max(initial=-1)) + 1)
+    groups = len(lives.size)
     shared = _Shared.of(weighed, candidates, inside)
 
     def mean(values: NDArray[np.generic]) -> Floats:
-        """Mean over the members, given one value each, that have one."""
-        numbers = values.astype(np.float64)
-        known = ~np.isnan(numbers)
-        total = np.bincount(label[known], numbers[known], minlength=groups)
-        count = np.bincount(label[known], minlength=groups)
-        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+        return _mean(values, label, groups)
 
-    spread, age = _ages(profiles, inside, label, groups)
-    created = profiles.created[profiles.created != NEVER]
     families = shared.families()
     ranked = np.sort(families, axis=1)
     network = [at for at, name in enumerate(weighed.families) if name == "network"]
@@ -118,27 +136,38 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         own_prompts = np.where(prompts > 0, np.minimum(shared.own_prompts(groups) / prompts, 1.0), np.nan)
         repeated = np.where(sent > 0, 1.0 - distinct / np.maximum(sent, 1), np.nan)
     return Features(
-        size=size,
+        **{field.name: getattr(lives, field.name) for field in fields(Lives)},
         net=mean(candidates.evidence.net[inside]),
         second=mean(ranked[:, -2] if ranked.shape[1] > 1 else np.zeros(len(inside))),
         beyond_network=mean(np.delete(families, network, axis=1).sum(axis=1)),
-        costly=np.bincount(label, costly, minlength=groups) / np.maximum(size, 1),
+        costly=np.bincount(label, costly, minlength=groups) / np.maximum(lives.size, 1),
         reach=greatest,
-        same_network=shared.greatest_holders("ip", groups) / np.maximum(size, 1),
+        same_network=shared.greatest_holders("ip", groups) / np.maximum(lives.size, 1),
         own_prompts=own_prompts,
         work=mean(shared.work()),
         repeated=mean(repeated),
         burst=mean(shared.together("burst", 3)),
         handoff=mean(shared.together("handoff", 2)),
         balance=mean(shared.together("balance", 3)),
+        alike={name: mean(candidates.evidence.alike[inside, at]) for at, name in enumerate(BEHAVIOURS)},
+    )
+
+
+def _lives(
+    weighed: Weighed, profiles: Profiles, inside: NDArray[np.int64], label: NDArray[np.int64], groups: int
+) -> Lives:
+    size = np.bincount(label, minlength=groups).astype(np.float64)
+    spread, age = _ages(profiles, inside, label, groups)
+    created = profiles.created[profiles.created != NEVER]
+    return Lives(
+        size=size,
         created_spread=spread,
         created_spread_all=_spread_days(created),
         age=age,
-        banned=mean(profiles.banned[inside]),
+        banned=_mean(profiles.banned[inside], label, groups),
         banned_all=float(profiles.banned.mean()) if len(profiles.banned) else 0.0,
-        rhythm=mean(profiles.rhythm[inside]),
+        rhythm=_mean(profiles.rhythm[inside], label, groups),
         verified=_commonest(np.where(profiles.verified[inside], profiles.org[inside], -1), label, size),
-        alike={name: mean(candidates.evidence.alike[inside, at]) for at, name in enumerate(BEHAVIOURS)},
         place={name: _place(weighed.likeness.rank[inside, at], label, groups) for at, name in enumerate(BEHAVIOURS)},
         lives_all=_told(weighed.likeness),
         learnt=weighed.likeness.learnt,
@@ -146,6 +175,15 @@ def measure(weighed: Weighed, candidates: Candidates, profiles: Profiles) -> Fea
         first=_extreme(np.minimum, profiles.first[inside], label, groups),
         last=_extreme(np.maximum, profiles.last[inside], label, groups),
     )
+
+
+def _mean(values: NDArray[np.generic], label: NDArray[np.int64], groups: int) -> Floats:
+    """Mean over the members of each group, given one value each, that have one."""
+    numbers = values.astype(np.float64)
+    known = ~np.isnan(numbers)
+    total = np.bincount(label[known], numbers[known], minlength=groups)
+    count = np.bincount(label[known], minlength=groups)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _told(likeness: Likeness) -> float:

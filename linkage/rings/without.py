@@ -8,6 +8,7 @@ Groups do not touch each other's evidence, so each pass leaves out another kind 
 each, then the second of each, of those that have one.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +71,8 @@ def without(
     evidence = group_evidence(poorer, labels)
     evidence = replace(evidence, holders=np.where(left_out, np.int32(0), evidence.holders))
     known = replace(people, prompts=np.where(np.append(mute, False)[labels], 0, people.prompts))
-    features = measure(poorer, replace(assessed.candidates, labels=labels, evidence=evidence), known)
+    candidates = replace(assessed.candidates, labels=labels, evidence=evidence)
+    features = measure(poorer, candidates, known, assessed.features.of(among))
     tied = np.bincount(labels[(labels >= 0) & (evidence.net > 0)], minlength=len(among)).astype(np.int64)
     return Poorer(score(features, assessed.line).score, tied)
 
@@ -107,13 +109,17 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
     place = np.arange(len(order)) - np.searchsorted(group[order], group[order])
     score_without, tied = np.zeros(len(cells)), np.zeros(len(cells), np.int64)
     prompt = names.index("prompt") if "prompt" in names else -1
-    for turn in range(int(place.max(initial=-1)) + 1):
+
+    def judged(turn: int) -> None:
         now = order[place == turn]
         left = np.full(groups, -1, np.int64)
         left[group[now]] = own[now]
         out = (label >= 0) & (left[label] == kind)
         poorer = without(weighed, assessed, people, out, group[now], own[now] == prompt)
         score_without[now], tied[now] = poorer.score, poorer.tied
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        list(pool.map(judged, range(int(place.max(initial=-1)) + 1)))
     before = np.bincount(labels[(labels >= 0) & (assessed.candidates.evidence.net > 0)], minlength=groups)
     matters = (bits > 0) | (score_without != assessed.scores.score[group]) | (tied != before[group])
     kept = order[matters[order]]
