@@ -63,11 +63,10 @@ FROM in_evidence e JOIN shared h USING (identifier) LEFT JOIN times t USING (rin
 
 -- Whoever shares a value that ties a ring and would link two accounts by itself, and is no member.
 CREATE TABLE out_bystanders AS
-WITH touching AS (SELECT e.ring_id, w.account, count(*) AS values, max(w.bits * w.habit) AS bits,
-        arg_max(h.kind || ' ' || coalesce(h.label, h.value), (w.bits * w.habit, e.identifier)) AS strongest
-    FROM in_evidence e JOIN in_weights w USING (identifier) JOIN shared h USING (identifier)
-    WHERE e.outsiders > 0 AND NOT w.fakeable AND w.bits * w.habit > {prior}
-    GROUP BY ALL),
+WITH touching AS (SELECT e.ring_id, x.account, count(*) AS values, max(x.bits) AS bits,
+        arg_max(h.kind || ' ' || coalesce(h.label, h.value), (x.bits, e.identifier)) AS strongest
+    FROM in_evidence e JOIN in_linking x USING (identifier) JOIN shared h USING (identifier)
+    WHERE e.outsiders > 0 GROUP BY ALL),
 outside AS (SELECT t.* FROM touching t LEFT JOIN in_members m ON m.account = t.account AND m.ring_id = t.ring_id
     WHERE m.account IS NULL)
 SELECT o.ring_id, i.account_id, round(o.bits, 4) AS bits,
@@ -186,20 +185,12 @@ def stage(
     nulls: Sequence[NullModel],
 ) -> None:
     """Make the result's tables in the scratch database, so that the commit is only a copy."""
-    s = weighed.sightings
     ledger_columns: dict[str, Any] = {
         "identifier": np.array([hub.identifier for hub in ledger], dtype=np.int32),
         "accounts": np.array([hub.accounts for hub in ledger], dtype=np.int64),
         "bits_alone": np.array([hub.bits_alone for hub in ledger], dtype=np.float64),
         "pairs_spared": np.array([hub.pairs_spared for hub in ledger], dtype=np.int64),
         "reason": np.array([hub.reason for hub in ledger], dtype=object),
-    }
-    weights: dict[str, Any] = {
-        "identifier": s.identifier,
-        "account": s.account,
-        "bits": weighed.bits[s.identifier],
-        "habit": weighed.habit,
-        "fakeable": weighed.kind_fakeable[s.kind[s.identifier]],
     }
     worth = {"identifier": np.arange(len(weighed.bits), dtype=np.int32), "bits": weighed.bits}
     for name, columns in (
@@ -213,7 +204,7 @@ def stage(
         ("bound", judged.bound),
         ("hubs", ledger_columns),
         ("allowed", _allowed(con, weighed.population)),
-        ("weights", weights),
+        ("linking", _linking(weighed)),
         ("worth", worth),
         ("lives", _lives(weighed)),
         ("likeness", _likeness(weighed)),
@@ -222,7 +213,7 @@ def stage(
     _stage_nulls(con, nulls)
     _stage_sightings(con, weighed)
     known = ", ".join(f"if(isnan({name}), NULL, {name}) AS {name}" for name in BEHAVIOURS)
-    con.execute(_STAGE.format(never=NEVER, prior=pair_prior(weighed.population), most=BYSTANDERS, lives=known))
+    con.execute(_STAGE.format(never=NEVER, most=BYSTANDERS, lives=known))
 
 
 def _stage_sightings(con: duckdb.DuckDBPyConnection, weighed: Weighed) -> None:
@@ -276,6 +267,14 @@ def _allowed(con: duckdb.DuckDBPyConnection, population: float) -> dict[str, Any
         "pairs_spared": accounts * (accounts - 1) // 2,
         "reason": reason,
     }
+
+
+def _linking(weighed: Weighed) -> dict[str, Any]:
+    """The sightings that would link two accounts by themselves."""
+    s = weighed.sightings
+    bits = weighed.bits[s.identifier] * weighed.habit
+    rows = np.flatnonzero((bits > pair_prior(weighed.population)) & ~weighed.kind_fakeable[s.kind[s.identifier]])
+    return {"identifier": s.identifier[rows], "account": s.account[rows], "bits": bits[rows]}
 
 
 def _lives(weighed: Weighed) -> dict[str, Any]:
