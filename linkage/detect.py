@@ -179,6 +179,8 @@ def detect(
             people = profiles(con)
             past = record.history(con, case, started_at)
             assessed = assess(weighed, found, people, min_accounts=min_accounts, bonds=past.bonds)
+            pairs = found.edges
+            del found  # Its columns are replaced, and the next steps need the room.
             evidence = evidence_of(weighed, assessed)
             known = lineage(
                 assessed.candidates.labels, record.account_ids(con), people.banned, evidence, past.rings, past.run + 1
@@ -229,7 +231,7 @@ def detect(
                 for found_there in by_chance[len(kept) :]
             ]
             measured = significance(strength, score, by_chance)
-        with clock.step("commit"):
+        with clock.step("commit"), store.at_most(con, store.share(0.5)):
             judged = judge(weighed, assessed, people, measured, evidence, known)
             record.stage(con, weighed, judged, ledger, kept + fresh or past.nulls)
             explained = judged.rings["status"] == "explained"
@@ -239,7 +241,7 @@ def detect(
                 accounts=sightings.accounts,
                 identifiers=len(sightings.kind),
                 sightings=len(sightings.account),
-                pairs=found.edges,
+                pairs=pairs,
                 rings=len(listed),
                 listed=int(listed.sum()),
                 explained=int(explained.sum()),

@@ -75,7 +75,7 @@ def threads() -> int | None:
 
 _UNITS: Final = {"MB": 10**6, "GB": 10**9, "M": 10**6, "G": 10**9, "MIB": 2**20, "GIB": 2**30}
 LEAST_MEMORY: Final = 10**9
-SHARE: Final = "16%"  # of the machine's memory, where nobody said how much
+SHARE: Final = 16  # per cent of the machine's memory, where nobody said how much
 LITTLE: Final = "256MB"  # while other columns need the room
 
 
@@ -96,10 +96,10 @@ def memory() -> int | None:
     return found
 
 
-def share() -> str:
-    """What a database may take of that: half, since the rest is for columns outside of it."""
+def share(part: float = 1.0) -> str:
+    """What a database may take of that, or a part of it: half, since the rest is for columns outside of it."""
     most = memory()
-    return f"{most // 2_000_000}MB" if most else SHARE
+    return f"{max(int(most * part) // 2_000_000, 1)}MB" if most else f"{SHARE * part:g}%"
 
 
 def stoppable(connection: Stoppable) -> None:
