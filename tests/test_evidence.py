@@ -1,6 +1,7 @@
 """The formulas of `linkage.evidence`, against oracles and as properties."""
 
 import math
+from collections import Counter
 from dataclasses import replace
 from itertools import combinations, pairwise
 
@@ -22,6 +23,7 @@ from linkage.evidence import (
     saturate,
     weigh,
 )
+from linkage.evidence.condense import condense
 from linkage.evidence.likeness import CELLS
 from linkage.evidence.pairs import Edges
 from linkage.evidence.weights import POPULATION_FLOOR, Weighed, nearness
@@ -41,6 +43,37 @@ rows = st.lists(
 
 def pair_bits(found: Edges) -> dict[tuple[int, int], float]:
     return {(int(a), int(b)): float(w) for a, b, w in zip(*found, strict=True)}
+
+
+@given(rows)
+def test_sightings_are_sorted_by_account_family_kind_and_identifier(seen: list[tuple[str, str, str]]) -> None:
+    weighed = weigh(sightings(seen))
+    s = weighed.sightings
+    kind = s.kind[s.identifier]
+    order = np.lexsort((s.identifier, kind, weighed.kind_family[kind], s.account))
+    assert weighed.account_order.tolist() == order.tolist()
+    assert weighed.by_account.tolist() == np.searchsorted(s.account[order], np.arange(s.accounts + 1)).tolist()
+
+
+@given(rows, st.lists(st.integers(1, 9), min_size=40, max_size=40), st.lists(st.integers(0, 3), min_size=8, max_size=8))
+def test_a_group_is_seen_with_a_value_as_often_as_its_members(
+    seen: list[tuple[str, str, str]], counts: list[int], groups: list[int]
+) -> None:
+    weighed = weigh(sightings(seen, counts[: len(seen)]))
+    s = weighed.sightings
+    labels = np.unique(groups[: s.accounts], return_inverse=True)[1].astype(np.int64)
+    nodes = int(labels.max()) + 1
+    made = condense(weighed, labels, np.ones(nodes, np.bool_), most=3).sightings
+    uses: dict[tuple[int, int], list[int]] = {}
+    for at in range(len(s.account)):
+        uses.setdefault((int(s.identifier[at]), int(labels[s.account[at]])), []).append(at)
+    holders = Counter(identifier for identifier, _ in uses)
+    kept = sorted(identifier for identifier, held in holders.items() if 1 < held <= 3)
+    wanted = [(kept.index(i), node, ats) for (i, node), ats in sorted(uses.items()) if i in kept]
+    assert list(zip(made.identifier.tolist(), made.account.tolist(), strict=True)) == [row[:2] for row in wanted]
+    for name, put_together in (("count", sum), ("most", sum), ("first", min), ("last", max)):
+        of_row = getattr(s, name)
+        assert getattr(made, name).tolist() == [put_together(of_row[row[2]].tolist()) for row in wanted]
 
 
 def test_sharing_one_value_is_worth_the_prior_at_reliability_times_partners_accounts() -> None:

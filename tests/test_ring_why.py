@@ -19,7 +19,7 @@ from linkage.results import EvidenceRow, Ring, RingRow
 from linkage.ring_why import KindRow, ring_why, verdict
 from linkage.rings import Assessed, Profiles, assess, profiles
 from linkage.rings.score import FACTORS
-from linkage.rings.without import without
+from linkage.rings.without import common_alone, without
 from linkage.summary import MOST_WORDS, People, Sentence, paragraph, summary
 from tests.cases import forget_places, make_case
 
@@ -96,6 +96,19 @@ def test_each_kind_alone_is_what_all_kinds_in_turn_give(sample_case: Path, judge
     having = np.unique(assessed.candidates.labels[s.account[payments & (assessed.candidates.evidence.credit > 0)]])
     alone = [(float(poorer.score[at]), int(poorer.tied[at])) for at in having if at >= 0]
     assert sorted(alone) == sorted(kept)
+
+
+def test_what_members_have_in_common_is_all_that_is_looked_at(judged: Judged) -> None:
+    weighed, assessed, people = judged
+    fewer, with_fewer = common_alone(weighed, assessed)
+    assert 0 < len(fewer.sightings.account) < len(weighed.sightings.account) / 2
+    every = np.arange(len(assessed.features.size))
+    for kind in range(len(weighed.sightings.kinds)):
+        whole, part = (
+            without(w, a, people, w.sightings.kind[w.sightings.identifier] == kind, every, every % 2 == 0)
+            for w, a in ((weighed, assessed), (fewer, with_fewer))
+        )
+        assert (whole.score.tolist(), whole.tied.tolist()) == (part.score.tolist(), part.tied.tolist())
 
 
 @pytest.fixture(scope="module")
