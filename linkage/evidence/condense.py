@@ -32,9 +32,10 @@ def condense(weighed: Weighed, labels: NDArray[np.int64], among: NDArray[np.bool
     """
     s = weighed.sightings
     nodes = len(among)
-    wanted, linked = _meeting(weighed.by_identifier, labels[s.account], among, most)
+    holder = labels[s.account]
+    wanted, linked = _meeting(weighed.by_identifier, holder, among, most)
     identifier, node, count, usual, first, last, carried = _gathered(
-        weighed.by_identifier, wanted, labels[s.account], nodes, s.count, s.most, s.first, s.last, weighed.habit
+        weighed.by_identifier, wanted, holder, nodes, s.count, s.most, s.first, s.last, weighed.habit
     )
     condensed = Sightings(
         account=node,

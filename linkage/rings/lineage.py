@@ -140,7 +140,7 @@ def _heirs(
     edges = coo_array((np.ones(len(ring)), (ring, len(size_before) + group)), shape=(nodes, nodes))
     part = connected_components(edges, directed=False)[1][ring]
     # Most rings have one heir to choose from, and are its only ancestor.
-    lone = (np.bincount(part) == 1)[part] if len(part) else part > 0
+    lone = (np.bincount(part) == 1)[part]
     heir[ring[lone & (worth > 0.0)]] = group[lone & (worth > 0.0)]
     order = np.flatnonzero(~lone)[np.argsort(part[~lone], kind="stable")]
     for rows in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
