@@ -108,8 +108,8 @@ pictures: .venv/made-test
 bench: .venv/made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/communities.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph
-	$(BIN)/python benchmarks/leiden.py --least 2
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph graspologic-native
+	$(BIN)/python benchmarks/leiden.py --least 2 --gds --louvain
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/report.py

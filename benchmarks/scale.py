@@ -1,6 +1,7 @@
 """The whole road at the published scale, step by step, beside what the machine allows and what others take.
 
-    python -m benchmarks.scale [--scales 0.1 1 4] [--naive 0.1] [--raw 60000] [--work FOLDER] [--out FOLDER]
+    python -m benchmarks.scale [--scales 0.1 1 4] [--naive 0.1] [--raw 60000] [--memory 4GB] [--work FOLDER]
+        [--out FOLDER] [--most 40]
 
 Scale 1 is the world `campaigns` of `linkage simulate`: a million accounts, 24,000 of them in three campaigns, with
 fingerprints of prompts. `--raw` adds the world `mix` of so many accounts with raw prompts. Each step is a process of
@@ -11,11 +12,14 @@ its own: wall seconds, processor seconds, peak memory. Beside them
   most 50 have, python-louvain takes communities;
 - one pass over the weighed edges at the bandwidth that this machine's memory has.
 
+With `--memory` the road is bounded by it; what it exports is compared with what the same case gives without a bound.
 Worlds are made in FOLDER and kept there, so that a second run spares the making. Prints Markdown; with `--out` it goes
-into FOLDER/performance-figures.md, with a plot beside it.
+into FOLDER/performance-figures.md, with a plot beside it. With `--most` the exit code is 1 where ingest, detect and
+export take more than so many times the limit.
 """
 
 import argparse
+import filecmp
 import json
 import os
 import subprocess
@@ -40,6 +44,9 @@ COLUMNS: Final = {
 }
 """What of each table is an identifier."""
 
+LIMIT: Final = "limit: scan and group"
+ROAD: Final = ("ingest", "detect", "export")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -61,6 +68,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--memory", help="the bound of linkage's steps, as --memory takes it")
+    parser.add_argument("--most", type=float, default=np.inf, help="fail if the road takes more times the limit")
     parser.add_argument("--limit", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.limit:
@@ -80,18 +88,24 @@ def main() -> None:
         if given.raw:
             world = made(given.work or folder, "mix", given.raw, "raw")
             lines += table(f"{given.raw:,} accounts with raw prompts", world, road(world, folder, given.memory))
+            print("\n".join(lines[-30:]), flush=True)
     lines += growth(runs)
     text = "\n".join(lines) + "\n"
     print(text)
     if given.out:
         (given.out / "performance-figures.md").write_text(text)
         plot(runs, given.out / "performance.svg")
+    slow = [scale for scale, steps in runs.items() if of_the_limit(steps) > given.most]
+    if slow:
+        sys.exit(f"More than {given.most:g} times the limit, at scale: {', '.join(f'{scale:g}' for scale in slow)}.")
 
 
 def made(folder: Path, kind: str, accounts: int, prompts: str) -> Path:
     """The export of a world, made unless it is there."""
     world = folder / f"{kind}-{accounts}-{prompts}"
-    if not (world / "world.json").exists():
+    told = world / "world.json"
+    # It says at first what is being made, and at the end how many rows that gave.
+    if not told.exists() or "rows" not in json.loads(told.read_text()):
         simulate(world, world=kind, accounts=accounts, seed=SEED, prompts=prompts, format="parquet")  # type: ignore[arg-type]
     return world
 
@@ -101,7 +115,7 @@ def road(world: Path, folder: Path, memory: str | None = None) -> list[Step]:
     case = folder / f"{world.name}.duckdb"
     bound = ["--memory", memory] if memory else []
     steps = [
-        process("limit: scan and group", "-m", "benchmarks.scale", "--limit", str(world)),
+        process(LIMIT, "-m", "benchmarks.scale", "--limit", str(world)),
         linkage("ingest", str(world), "--case", str(case), *bound),
         linkage("detect", "--no-publish", "--nulls", "0", "--case", str(case), *bound),
         linkage("export", str(folder / f"{world.name}-out"), "--case", str(case)),
@@ -112,8 +126,24 @@ def road(world: Path, folder: Path, memory: str | None = None) -> list[Step]:
     steps[4].told.update(timings=newest(case)["timings"], nulls=newest(case)["parameters"]["nulls"])
     found = linkage("evaluate", str(world / "truth.csv"), "--case", str(case), "--json")
     steps[4].told.update(found.told)
+    if memory:
+        steps.append(linkage("detect", "--no-publish", "--nulls", "0", "--case", str(case), name="detect unbounded"))
+        linkage("export", str(folder / f"{world.name}-unbounded"), "--case", str(case))
+        steps[-1].told["same"] = same(folder / f"{world.name}-out", folder / f"{world.name}-unbounded")
     case.unlink()
     return steps
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether both folders hold the same files, byte by byte."""
+    names = [sorted(path.name for path in folder.iterdir()) for folder in (one, other)]
+    return names[0] == names[1] and not any(filecmp.cmpfiles(one, other, names[0], shallow=False)[1:])
+
+
+def of_the_limit(steps: list[Step]) -> float:
+    """Wall seconds of ingest, detect and export together, as a multiple of the limit's."""
+    wall = {step.name: step.wall for step in steps}
+    return sum(wall[name] for name in ROAD) / wall[LIMIT]
 
 
 def newest(case: Path) -> dict[str, Any]:
@@ -132,14 +162,15 @@ def linkage(command: str, *arguments: str, name: str = "") -> Step:
 
 def process(name: str, *arguments: str) -> Step:
     """Run Python so, and measure it; what it prints is JSON, or nothing that counts."""
-    with tempfile.TemporaryFile("w+") as out:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         started = time.perf_counter()
-        child = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=subprocess.DEVNULL)
+        child = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=err)
         _, status, usage = os.wait4(child.pid, 0)
         wall = time.perf_counter() - started
         child.returncode = os.waitstatus_to_exitcode(status)
         if status:
-            raise SystemExit(f"{name}: {' '.join(arguments)} failed")
+            err.seek(0)
+            raise SystemExit(f"{name}: {' '.join(arguments)} failed\n{err.read()}")
         out.seek(0)
         text = out.read()
     told = json.loads(text) if text.startswith("{") else {}
@@ -169,8 +200,7 @@ def table(title: str, world: Path, steps: list[Step]) -> list[str]:
     size = sum(path.stat().st_size for path in world.glob("*.parquet")) / 1e6
     rows = {name: facts.get("rows", {}).get(name, 0) for name in ("accounts", "exchanges")}
     by_name = {step.name: step for step in steps}
-    bound = by_name["limit: scan and group"]
-    road_wall = sum(by_name[name].wall for name in ("ingest", "detect", "export"))
+    bound, times = by_name[LIMIT], of_the_limit(steps)
     lines = [
         f"### {title}", "",
         f"{rows['accounts']:,} accounts, {rows['exchanges']:,} exchanges, {size:,.0f} MB of Parquet.", "",
@@ -180,9 +210,13 @@ def table(title: str, world: Path, steps: list[Step]) -> list[str]:
         f"| {step.name} | {step.wall:,.1f} | {step.cpu:,.1f} | {step.mib:,.0f} | {step.wall / bound.wall:.1f} |"
         for step in steps
     ]
-    lines += ["", f"ingest + detect + export: {road_wall:,.1f} s, {road_wall / bound.wall:.1f} times the limit."]
+    lines += ["", f"ingest + detect + export: {times * bound.wall:,.1f} s, {times:.1f} times the limit."]
     if "naive stack" in by_name:
-        lines.append(f"The naive stack takes {by_name['naive stack'].wall / road_wall:.1f} times as long.")
+        lines.append(f"The naive stack takes {by_name['naive stack'].wall / (times * bound.wall):.1f} times as long.")
+    if "detect unbounded" in by_name:
+        lines.append(
+            f"The same bytes without the bound: {'yes' if by_name['detect unbounded'].told['same'] else 'NO'}."
+        )
     full = by_name["detect with null models"]
     if full.told.get("nulls"):
         a_null = full.told["timings"]["nulls"] / full.told["nulls"]
@@ -215,7 +249,7 @@ def growth(runs: dict[float, list[Step]]) -> list[str]:
     low, high = min(runs), max(runs)
     lines = [f"### Growth from {low:g} to {high:g} times", "", "| | exponent, processor | wall |", "|---|--:|--:|"]
     both = [(first, last) for first in runs[low] for last in runs[high] if first.name == last.name]
-    whole = [pair for pair in both if pair[0].name in ("ingest", "detect", "export")]
+    whole = [pair for pair in both if pair[0].name in ROAD]
     for name, pairs in [*((first.name, [(first, last)]) for first, last in both), ("the road", whole)]:
         exponents = [
             np.log(sum(getattr(last, of) for _, last in pairs) / sum(getattr(first, of) for first, _ in pairs))
