@@ -95,7 +95,7 @@ def kept(work: Path, world: World, seed: int, accounts: int, constants: list[Con
         world, seed, accounts, code, and measures by `setting`; the default's by "".
     """
     place = work / f"{str(world).replace(':', '_')}-{accounts}-{seed}"
-    path = place.with_suffix(".json")
+    path = place.parent / f"{place.name}.json"
     result: dict[str, Any] = {"world": str(world), "seed": seed, "accounts": accounts, "code": digest(_CODE)}
     former = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     result["measures"] = former["measures"] if former.get("code") == result["code"] else {}
@@ -111,7 +111,7 @@ def kept(work: Path, world: World, seed: int, accounts: int, constants: list[Con
         started = time.monotonic()
         result["measures"][name] = measure(seen, **chosen)
         print(f"{world}, {name or 'default'}: {time.monotonic() - started:.1f} s", file=sys.stderr, flush=True)
-        fresh = path.with_suffix(".new")
+        fresh = place.parent / f"{place.name}.new"
         fresh.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
         fresh.replace(path)
     return result

@@ -197,6 +197,7 @@ VARIED: tuple[Constant, ...] = (
     _weights("POPULATION_FLOOR", "weights", JUDGED, unit="accounts"),
     _weights("BRUSH_BITS", "weights", JUDGED, unit="bits"),
     _weights("FADES", "weights", JUDGED, unit="memories"),
+    _weights("CROWD", "evidence", JUDGED, unit="accounts"),
     *(_reliability(name) for name in _NAMED),
     _kinds("memory", "7 to 180", "days", "the memory of every kind: after so long another account's use of a value "
            "begins to say less", f"{JUDGED} about how soon a value changes hands", _memory),

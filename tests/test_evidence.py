@@ -4,6 +4,7 @@ import math
 from collections import Counter
 from dataclasses import replace
 from itertools import combinations, pairwise
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -22,11 +23,13 @@ from linkage.evidence import (
     pair_prior,
     saturate,
     weigh,
+    weights,
 )
 from linkage.evidence.condense import condense
 from linkage.evidence.likeness import CELLS
 from linkage.evidence.pairs import Edges
 from linkage.evidence.weights import POPULATION_FLOOR, Weighed, nearness
+from linkage.identify import Sightings
 from linkage.model import kind_of
 from linkage.why import add_up
 from tests.cases import sightings
@@ -191,13 +194,20 @@ def test_a_hub_ties_no_account_to_itself_and_no_pair_twice(holders: int) -> None
 
 
 @given(
-    rows, st.lists(st.integers(-1, 2), min_size=8, max_size=8), st.lists(st.integers(1, 50), min_size=40, max_size=40)
+    rows,
+    st.lists(st.integers(-1, 2), min_size=8, max_size=8),
+    st.lists(st.integers(1, 50), min_size=40, max_size=40),
+    st.sampled_from([2, 3, 5, 100]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=100)
 def test_group_evidence_agrees_with_the_formula_written_out(
-    seen: list[tuple[str, str, str]], groups: list[int], counts: list[int]
+    seen: list[tuple[str, str, str]], groups: list[int], counts: list[int], crowd: int
 ) -> None:
-    s = sightings(seen, counts[: len(seen)])
+    with patch.object(weights, "CROWD", crowd):
+        _agrees(sightings(seen, counts[: len(seen)]), groups)
+
+
+def _agrees(s: Sightings, groups: list[int]) -> None:
     weighed = weigh(s)
     labels = np.array(groups[: s.accounts], dtype=np.int64)
     found = group_evidence(weighed, labels)
@@ -229,14 +239,24 @@ def _by_one_way(
     weighed: Weighed, account: int, members: set[int], holders: dict[int, set[int]], *, pairwise: bool
 ) -> float:
     s = weighed.sightings
+    # Of each kind: all sightings of what a crowd has, and the group's where others are at least as many.
+    crowds: Counter[str] = Counter()
+    met: Counter[str] = Counter()
+    for i, those in holders.items():
+        if len(those) > weights.CROWD:
+            crowds[s.kinds[s.kind[i]]] += len(those)
+            met[s.kinds[s.kind[i]]] += len(those & members) if _of_a_crowd(those, members) else 0
     facts: dict[str, list[float]] = {}
     for at, (a, i) in enumerate(zip(s.account.tolist(), s.identifier.tolist(), strict=True)):
         others = len(holders[i] & members) - 1
         if a != account or others < 1:
             continue
         kind = s.kinds[s.kind[i]]
-        inside = 1 / len(holders[i]) if pairwise else others / (len(holders[i]) - 1) / len(members)
-        fact = weighed.habit[at] * math.log2(kind_of(kind).reliability * inside * weighed.population)
+        expected = len(members) / weighed.population
+        if _of_a_crowd(holders[i], members):
+            expected = max(expected, met[kind] / crowds[kind])
+        ratio = weighed.population / len(holders[i]) if pairwise else others / (len(holders[i]) - 1) / expected
+        fact = weighed.habit[at] * math.log2(kind_of(kind).reliability * ratio)
         if fact > (math.log2(weighed.population / PARTNERS) if pairwise else 0):
             facts.setdefault(kind, []).append(fact)
     worth = {kind: saturate(max(values), sum(values)) for kind, values in facts.items()}
@@ -247,6 +267,27 @@ def _by_one_way(
         hard += max(firm, default=0.0)
         soft += max(0.0, max(faked, default=0.0) - max(firm, default=0.0))
     return hard + min(hard, soft) - math.log2(weighed.population / (PARTNERS + (0 if pairwise else len(members))))
+
+
+def _of_a_crowd(holders: set[int], members: set[int]) -> bool:
+    return len(holders) > weights.CROWD and 1 < len(holders & members) <= len(holders) // 2
+
+
+def test_busy_accounts_are_not_tied_by_meeting_in_every_crowd_alike() -> None:
+    # 6,000 accounts have one of 30 phones of a farm each, 12 busy ones have all of them.
+    busy = [f"b{n:02}" for n in range(12)]
+    phones = [(f"c{n:04}", "device", f"phone{n % 30}") for n in range(6_000)]
+    met = weigh(sightings(phones + [(a, "device", f"phone{x}") for a in busy for x in range(30)]))
+    labels = np.where(np.arange(met.sightings.accounts) < len(busy), 0, -1).astype(np.int64)
+    everywhere = group_evidence(met, labels)
+    assert everywhere.net[: len(busy)].max() < -math.log2(met.population / (PARTNERS + 12)) + 1e-9
+    # Where they meet in four of the phones alone, they are a greater part of those crowds than of others.
+    some = weigh(sightings(phones + [(a, "device", f"phone{x}") for a in busy for x in range(4)]))
+    assert group_evidence(some, labels).net[: len(busy)].min() > everywhere.net[: len(busy)].max() + 2.0
+    # And what most of the holders share is theirs, whatever else they pass through.
+    own = [(a, "device", "own") for a in busy] + [(f"c{n:04}", "device", "own") for n in range(4)]
+    theirs = weigh(sightings(phones + [(a, "device", f"phone{x}") for a in busy for x in range(30)] + own))
+    assert group_evidence(theirs, labels).net[: len(busy)].min() > 0.0
 
 
 def test_likeness_to_a_group_is_that_to_each_of_its_members() -> None:

@@ -2,7 +2,7 @@
 
 Account a, group C of s accounts, value v that d accounts share, n of them in C (a itself never counts for itself):
 
-    fact(v) = habit * log2(m_k * (n - 1) / (d - 1) * N / s)      at least 0
+    fact(v) = habit * log2(m_k * (n - 1) / (d - 1) / p)      at least 0;  p = s / N
     net(a)  = sum over families of the strongest kind's saturated facts  -  log2(N / (PARTNERS + s))
 
 An account that is tied to a member by a value that links two accounts by itself (`pairs`) is tied to the group: where
@@ -12,11 +12,18 @@ that is more,
 
 Without it nobody could belong to a long chain, whose values are shared by few each.
 
-The ratio (n - 1) / (d - 1) is how much of the value's other holders live in C; N / s turns it into a likelihood ratio
-against a random account. A value whose holders all sit in C is worth the same whether it is shared by 5 or by 500; a
-hub whose holders are everywhere is worth log2(m N / d), which is little. One shared value of a kind with m near 1
-hardly beats the prior: it takes a second fact, another kind or a pool of values, to be sure. Facts that anyone can
-fake at no cost count at most as much as the others.
+The ratio (n - 1) / (d - 1) is how much of the value's other holders live in C; p is how much of them would, if they
+were random accounts, and makes a likelihood ratio of it. A value whose holders all sit in C is worth the same whether
+it is shared by 5 or by 500; a hub whose holders are everywhere is worth log2(m N / d), which is little. One shared
+value of a kind with m near 1 hardly beats the prior: it takes a second fact, another kind or a pool of values, to be
+sure. Facts that anyone can fake at no cost count at most as much as the others.
+
+Where a crowd meets (more than `CROWD` accounts have v, at least half of them outside of C), busy accounts meet more
+often than others: much traffic passes through many exits of carriers and of networks that hide where it comes from.
+So busy accounts must be a greater part of the crowd there than they are of crowds elsewhere:
+
+    p = max(s / N, C's sightings of such values of kind k that two or more of C have / all sightings of crowds' values
+        of kind k)
 """
 
 from dataclasses import dataclass
@@ -108,6 +115,8 @@ def _walk(
         own.pair,
         own.links,
         own.logs,
+        own.half,
+        weighed.crowds,
         weighed.kind_family,
         weighed.kind_fakeable,
         len(weighed.families),
@@ -139,8 +148,8 @@ def by_group(labels):  # type: ignore[no-untyped-def]
 
 @kernel
 def _towards(  # type: ignore[no-untyped-def]
-    start, members, alike, by_account, identifier, kind, habit, base, pair, links, logs, family, fakeable, families,
-    identifiers, population, partners, order, detailed,
+    start, members, alike, by_account, identifier, kind, habit, base, pair, links, logs, half, crowds, family, fakeable,
+    families, identifiers, population, partners, order, detailed,
 ):  # fmt: skip
     """One entry a member, group by group, but `holders` and `credit`, which are by sighting and stay empty without
     `detailed`. Sightings come side by side for each account, and stand at `order` in the results.
@@ -156,6 +165,7 @@ def _towards(  # type: ignore[no-untyped-def]
         most = max(most, by_account[a + 1] - by_account[a])
     shared, place, fact = np.empty(most, np.int64), np.empty(most, np.int64), np.empty(most)
     state, best = np.zeros((2, len(family))), np.zeros((2, families), np.int64)
+    crowded = np.zeros(len(family))  # of each kind: sightings by which the group is of a crowd, then -log2(p) of those
     pair_prior = np.log2(population / partners)
     for g in range(len(start) - 1):
         for x in range(start[g], start[g + 1]):
@@ -163,6 +173,12 @@ def _towards(  # type: ignore[no-untyped-def]
                 count[identifier[at]] += 1
         size = max(1.0, np.float64(start[g + 1] - start[g]))
         scale, prior = np.log2(population / size), np.log2(population / (partners + size))
+        crowded[:] = 0.0
+        for x in range(start[g], start[g + 1]):
+            for at in range(by_account[members[x]], by_account[members[x] + 1]):
+                crowded[kind[at]] += 1 < count[identifier[at]] <= half[at]
+        for k in range(len(crowded)):
+            crowded[k] = min(scale, np.log2(crowds[k] / crowded[k])) if crowded[k] > 0.0 else scale
         for x in range(start[g], start[g + 1]):
             a = members[x]
             n_shared = filled = 0
@@ -173,7 +189,8 @@ def _towards(  # type: ignore[no-untyped-def]
                 if held > 1:
                     shared[n_shared] = at
                     n_shared += 1
-                    worth = habit[at] * (base[at] + logs[held - 1] + scale)
+                    likely = crowded[kind[at]] if held <= half[at] else scale
+                    worth = habit[at] * (base[at] + logs[held - 1] + likely)
                     if worth > 0.0:
                         place[filled], fact[filled] = at, worth
                         filled += 1

@@ -33,9 +33,11 @@ POPULATION_FLOOR: Final = 10_000
 BRUSH_BITS: Final = 14.0
 """An account that was seen with a value 2**BRUSH_BITS times less often than with its favourite has no evidence left."""
 
-
 FADES: Final = 100.0
 """A value's use by another account so many memories ago says nothing any more."""
+
+CROWD: Final = 100
+"""A value that more accounts have is a crowd's. Lower asks more of groups of busy accounts, whatever they share."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,17 @@ class Weighed:
         logs = np.log2(np.maximum(np.arange(int(degree.max(initial=0)) + 1), 1))
         habit, of_kind = self.habit[order], self.reliability_bits
         pair = habit * (of_kind + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))[identifier]
-        links = self._links(pair)
-        return Own(identifier, s.kind[identifier], habit, (of_kind - logs[degree - 1])[identifier], pair, links, logs)
+        base, half = of_kind - logs[degree - 1], np.where(degree > CROWD, degree // 2, 0).astype(np.int32)
+        return Own(
+            identifier, s.kind[identifier], habit, base[identifier], pair, self._links(pair), logs, half[identifier]
+        )
+
+    @cached_property
+    def crowds(self) -> NDArray[np.float64]:
+        """float64[K], sightings of the values of each kind that a crowd has."""
+        s, degree = self.sightings, np.diff(self.by_identifier)
+        crowd = np.where(degree > CROWD, degree, 0).astype(np.float64)
+        return np.bincount(s.kind, crowd, minlength=len(s.kinds)).astype(np.float64)
 
     def _links(self, pair: NDArray[np.float64]) -> NDArray[np.bool_]:
         found = np.zeros(self.sightings.accounts, np.bool_)
@@ -139,6 +150,7 @@ class Weighed:
         vars(poorer).update(
             by_identifier=self.by_identifier,
             _ordered=self._ordered,
+            crowds=self.crowds,
             own=replace(own, habit=np.where(out, 0.0, own.habit), pair=pair, links=self._links(pair)),
         )
         return poorer
@@ -160,9 +172,10 @@ class Weighed:
         start = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(part.account, minlength=s.accounts))))
         vars(out).update(
             _ordered=(place[self.account_order[mine]], start),
+            crowds=self.crowds,
             own=replace(
                 own,
-                **{name: getattr(own, name)[mine] for name in ("identifier", "kind", "habit", "base", "pair")},
+                **{name: getattr(own, name)[mine] for name in ("identifier", "kind", "habit", "base", "pair", "half")},
             ),
         )
         return out
@@ -180,6 +193,7 @@ class Own:
         pair: float64[S], bits that the identifier brings to a pair of accounts.
         links: bool[A], whether an account has an identifier that links two accounts by itself.
         logs: float64[…], log2 of each number up to the greatest d.
+        half: int32[S], half of d where that is a crowd, else 0: a group that has no more holders is a part of it.
     """
 
     identifier: NDArray[np.int32]
@@ -189,6 +203,7 @@ class Own:
     pair: NDArray[np.float64]
     links: NDArray[np.bool_]
     logs: NDArray[np.float64]
+    half: NDArray[np.int32]
 
 
 def weigh(
