@@ -3,6 +3,7 @@
 # make accuracy    measure on simulated worlds beside baselines (WORLDS, SEEDS, ACCOUNTS), into docs/accuracy.md
 # make sensitivity    halve and double every constant on simulated worlds, into docs/constants.md
 # make bench    measure speed; the road at 0.1, 1 and 4 times the published scale (SCALES) takes hours
+# make bench-guard    a quarter of an hour of it, which fails where a ratio has become worse: a tenth, and Leiden beside others
 # make test-deep  what takes minutes beside it: killed commands, faults, hostile input, noise, presets, installs, a soak; leaves figures
 # make torture  five thousand kills and as much more hostile input, hours; leaves figures as test-deep does
 # make lock    pin every dependency of every extra with its hashes, into requirements.lock
@@ -16,7 +17,7 @@ DEMO := demo
 SCALES := 0.1 1 4
 .DEFAULT_GOAL := help
 FIGURES := reliability-figures
-.PHONY: help lock release audit demo test test-deep torture reliability lint docs sample bench accuracy sensitivity pictures clean
+.PHONY: help lock release audit demo test test-deep torture reliability lint docs sample bench bench-guard accuracy sensitivity pictures clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -108,8 +109,7 @@ pictures: .venv/made-test
 bench: .venv/made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/communities.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph graspologic-native
-	$(BIN)/python benchmarks/leiden.py --least 2 --gds --louvain
+	$(MAKE) bench-guard
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/report.py
@@ -117,6 +117,11 @@ bench: .venv/made-test
 	$(BIN)/python benchmarks/significance.py
 	$(BIN)/python -m benchmarks.scale --scales $(SCALES)
 	$(BIN)/python -m benchmarks.context --work context-worlds
+
+bench-guard: .venv/made-test
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph graspologic-native
+	$(BIN)/python benchmarks/leiden.py --least 2 --gds --louvain
+	$(BIN)/python -m benchmarks.scale --scales 0.1 --most 35
 
 WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
 SEEDS := 101,102,103

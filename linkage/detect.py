@@ -167,7 +167,10 @@ def detect(
         with store.reading(case) as kept_there:
             started_at = store.now(kept_there)
         with clock.step("sightings"):
-            sightings = reader.identify(con, case, started_at) if reader else identify(con, case, started_at)
+            if reader:
+                sightings = reader.identify(con, case, started_at)
+            else:
+                sightings = identify(con, case, started_at, alone=nulls != 0)
             if not sightings.accounts:
                 raise InputError(f"{case} holds no accounts yet.", "Put some in: linkage ingest PATH…")
         with clock.step("evidence"), store.at_most(con, store.LITTLE):

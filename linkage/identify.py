@@ -83,7 +83,9 @@ SELECT s.account, h.identifier, s.n AS count, m.most, s.first_at, s.last_at
 FROM seen s JOIN shared h USING (kind, value)
     JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
 ORDER BY h.identifier, s.account;
+"""
 
+_ALONE: Final = """
 -- What an account alone works with is a work too, though nobody else's.
 CREATE TABLE alone AS
 WITH own AS (SELECT * FROM seen ANTI JOIN shared USING (kind, value)),
@@ -99,7 +101,9 @@ SELECT w.account, weighed_as, w.n AS count, greatest(m.most, coalesce(s.most, 0)
 FROM weighed w JOIN part USING (weighed_as) JOIN most m USING (account, weighed_as)
     LEFT JOIN shared_most s USING (account, weighed_as)
 WHERE part >= 1 OR left(md5(w.account::VARCHAR || ' ' || w.value), 6) < format('{{:06x}}', (16777216 * part)::BIGINT);
+"""
 
+_DONE: Final = """
 DROP TABLE seen;
 DROP TABLE timed;
 DROP TABLE drafts;
@@ -195,7 +199,9 @@ class Reader(Protocol):
         """As `identify`, which see; the tables that it leaves are left in `con`, too."""
 
 
-def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None) -> Sightings:
+def identify(
+    con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = None, *, alone: bool = True
+) -> Sightings:
     """Read the case at `case` and leave in the scratch database `con` the tables that later steps look things up in.
 
     Identifiers that are allowed at `now` (by default the time now, UTC without a zone) are left out.
@@ -204,6 +210,11 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = 
     value, label, accounts, ceiling), `sightings` (account, identifier, count, most, first_at, last_at), `alone`
     (account, weighed_as, count, most, first_at, last_at), and those of `allowed_sightings`.
     Indices follow the sort order of ids, so that neither file order nor threads change anything.
+
+    Args:
+        con, case, now: see above.
+        alone: whether `Sightings.alone` is wanted: by null models, and by nobody else. Without it there is no table
+            `alone`, and an eighth of the work is spared.
 
     Raises:
         LinkageError: as `store.attached`.
@@ -222,8 +233,8 @@ def identify(con: duckdb.DuckDBPyConnection, case: Path, now: datetime | None = 
     trust_prompts(con)
     add_chances(con)
     add_timing(con)
-    find_shared(con)
-    return arrays(con)
+    find_shared(con, alone=alone)
+    return arrays(con, alone=alone)
 
 
 def keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
@@ -237,12 +248,15 @@ def number_accounts(tables: Scripts) -> None:
     tables.execute(_IDS)
 
 
-def find_shared(tables: Scripts) -> None:
-    """Leave `shared`, `sightings` and `alone`, and take `seen` and `timed` away."""
-    tables.execute(_SIGHTINGS.format(worked=WORKED_PROMPT, alone=ALONE))
+def find_shared(tables: Scripts, *, alone: bool = True) -> None:
+    """Leave `shared`, `sightings` and, if wanted, `alone`, and take `seen` and `timed` away."""
+    tables.execute(_SIGHTINGS)
+    if alone:
+        tables.execute(_ALONE.format(worked=WORKED_PROMPT, alone=ALONE))
+    tables.execute(_DONE)
 
 
-def arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
+def arrays(con: duckdb.DuckDBPyConnection, *, alone: bool = True) -> Sightings:
     """The sightings as arrays, from the tables that `find_shared` left in `con`."""
     rows = con.execute(
         """SELECT account, identifier, count, most, coalesce(epoch_us(first_at), $1) AS first,
@@ -264,7 +278,7 @@ def arrays(con: duckdb.DuckDBPyConnection) -> Sightings:
         ceiling=np.asarray(named["ceiling"], dtype=np.float64),
         rivals=np.asarray(named["rivals"], dtype=np.int64),
         behaviour=_behaviour(con),
-        alone=_alone(con),
+        alone=_alone(con) if alone else Alone.nobody(),
         chance=np.asarray(named["chance"], dtype=np.float64),
         **_uses(rows),
     )

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from linkage import results
+from linkage import results, store
 from linkage.detect import detect
 from linkage.errors import UsageError
-from linkage.identify import Alone, Sightings
+from linkage.identify import Alone, Sightings, identify
 from linkage.sample import FOLDER
 from linkage.significance import (
     LISTED_Q,
@@ -377,3 +377,19 @@ def test_threads_and_row_order_change_no_q_value(tmp_path: Path, monkeypatch: py
         found.append(everything(case))
     assert found[0] == found[1]
     assert all(row[3] is not None for row in found[0][0])
+
+
+def test_without_null_models_what_an_account_has_alone_is_not_read_and_nothing_else_changes(sample_case: Path) -> None:
+    found = []
+    for alone in (True, False):
+        with store.scratch(sample_case) as con:
+            found.append(identify(con, sample_case, alone=alone))
+            tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            assert ("alone" in tables) is alone
+            assert {"shared", "sightings"} <= tables
+    with_them, without = found
+    assert len(with_them.alone.account) > len(without.alone.account) == 0
+    for field in fields(Sightings):
+        if field.name != "alone":
+            one, other = (getattr(sightings, field.name) for sightings in found)
+            assert np.array_equal(one, other, equal_nan=field.name == "behaviour"), field.name

@@ -212,7 +212,7 @@ def build(con: duckdb.DuckDBPyConnection, case: Path, scope: Scope = "auto") -> 
     con.create_function("graph_net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     fresh = run_is_fresh(case)
     if not fresh:
-        identify(con, case)
+        identify(con, case, alone=False)
     with store.attached(con, case):
         con.execute(_FROM_RUN if fresh else _FROM_TABLES)
         con.execute(_BASE.replace("{rings}", rings_sql(utc_now(), "kase.")))
