@@ -11,9 +11,8 @@ is 1 where igraph takes fewer than so many times our seconds, or where our quali
 
 Beside them, once each, what maximises modularity in the place of CPM: python-louvain (--louvain, minutes for a million
 edges), and the Leiden of Graph Data Science on a local server that is started for it (--gds; its processor seconds are
-the server's, the way of the edges there and back included). Their quality under CPM says how another objective does
-here, not how good they are at their own.
-igraph is GPL and no dependency.
+the server's and its client's, the way of the edges there and back included). Their quality under CPM says how another
+objective does here, not how good they are at their own. igraph is GPL and no dependency.
 """
 
 import argparse
@@ -47,7 +46,7 @@ PASSES: Final = 2
 
 @dataclass(frozen=True)
 class Contender:
-    """How somebody finds communities, how often it is asked, and the process whose seconds count (0: this one)."""
+    """How somebody finds communities, how often it is asked, and the process that works beside this one (0: none)."""
 
     search: Callable[[], Labels]
     runs: int = RUNS
