@@ -109,19 +109,19 @@ pictures: .venv/made-test
 bench: .venv/made-test
 	$(BIN)/python benchmarks/ingest.py
 	$(BIN)/python benchmarks/communities.py
-	$(MAKE) bench-guard
 	$(BIN)/python benchmarks/publish.py
 	$(BIN)/python benchmarks/browser.py
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/prompts.py
 	$(BIN)/python benchmarks/significance.py
-	$(BIN)/python -m benchmarks.scale --scales $(SCALES)
 	$(BIN)/python -m benchmarks.context --work context-worlds
+	$(MAKE) bench-guard SCALES='$(SCALES)'
 
+bench-guard: SCALES := 0.1
 bench-guard: .venv/made-test
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check igraph graspologic-native
 	$(BIN)/python benchmarks/leiden.py --least 2 --gds --louvain
-	$(BIN)/python -m benchmarks.scale --scales 0.1 --most 35
+	$(BIN)/python -m benchmarks.scale --scales $(SCALES) --most 35
 
 WORLDS := mix,mix:evasion=0.3,mix:evasion=0.6,mix:evasion=0.9
 SEEDS := 101,102,103

@@ -116,7 +116,7 @@ def _walk(
         own.links,
         own.logs,
         own.half,
-        weighed.crowds,
+        own.crowds,
         weighed.kind_family,
         weighed.kind_fakeable,
         len(weighed.families),

@@ -120,17 +120,18 @@ class Weighed:
         logs = np.log2(np.maximum(np.arange(int(degree.max(initial=0)) + 1), 1))
         habit, of_kind = self.habit[order], self.reliability_bits
         pair = habit * (of_kind + np.log2(1.0 / np.maximum(degree, 1)) + np.log2(self.population))[identifier]
-        base, half = of_kind - logs[degree - 1], np.where(degree > CROWD, degree // 2, 0).astype(np.int32)
+        base, crowd = of_kind - logs[degree - 1], np.where(degree > CROWD, degree, 0)
         return Own(
-            identifier, s.kind[identifier], habit, base[identifier], pair, self._links(pair), logs, half[identifier]
+            identifier,
+            s.kind[identifier],
+            habit,
+            base[identifier],
+            pair,
+            self._links(pair),
+            logs,
+            half=(crowd // 2).astype(np.int32)[identifier],
+            crowds=np.bincount(s.kind, crowd, minlength=len(s.kinds)).astype(np.float64),
         )
-
-    @cached_property
-    def crowds(self) -> NDArray[np.float64]:
-        """float64[K], sightings of the values of each kind that a crowd has."""
-        s, degree = self.sightings, np.diff(self.by_identifier)
-        crowd = np.where(degree > CROWD, degree, 0).astype(np.float64)
-        return np.bincount(s.kind, crowd, minlength=len(s.kinds)).astype(np.float64)
 
     def _links(self, pair: NDArray[np.float64]) -> NDArray[np.bool_]:
         found = np.zeros(self.sightings.accounts, np.bool_)
@@ -150,7 +151,6 @@ class Weighed:
         vars(poorer).update(
             by_identifier=self.by_identifier,
             _ordered=self._ordered,
-            crowds=self.crowds,
             own=replace(own, habit=np.where(out, 0.0, own.habit), pair=pair, links=self._links(pair)),
         )
         return poorer
@@ -172,7 +172,6 @@ class Weighed:
         start = np.concatenate((np.zeros(1, np.int64), np.cumsum(np.bincount(part.account, minlength=s.accounts))))
         vars(out).update(
             _ordered=(place[self.account_order[mine]], start),
-            crowds=self.crowds,
             own=replace(
                 own,
                 **{name: getattr(own, name)[mine] for name in ("identifier", "kind", "habit", "base", "pair", "half")},
@@ -194,6 +193,7 @@ class Own:
         links: bool[A], whether an account has an identifier that links two accounts by itself.
         logs: float64[…], log2 of each number up to the greatest d.
         half: int32[S], half of d where that is a crowd, else 0: a group that has no more holders is a part of it.
+        crowds: float64[K], sightings of the values of each kind that a crowd has.
     """
 
     identifier: NDArray[np.int32]
@@ -204,6 +204,7 @@ class Own:
     links: NDArray[np.bool_]
     logs: NDArray[np.float64]
     half: NDArray[np.int32]
+    crowds: NDArray[np.float64]
 
 
 def weigh(
