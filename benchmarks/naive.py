@@ -1,9 +1,9 @@
 """What most would write first: pandas, networkx and python-louvain, from the files to communities.
 
-    python -m benchmarks.naive FOLDER
+    python -m benchmarks.naive FOLDER [CAP]
 
-Accounts are tied by values that they share, of those that at most `CAP` accounts have; the weight is the number of
-values. Prints how many communities it finds, as JSON.
+Accounts are tied by values that they share, of those that at most `CAP` accounts have (50); the weight is the number
+of values. Prints how many communities it finds, as JSON.
 """
 
 import json
@@ -27,7 +27,7 @@ def main() -> None:
     """Read, project, find communities."""
     import community  # python-louvain
 
-    world = Path(sys.argv[1])
+    world, cap = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else CAP
     parts = []
     for table, columns in COLUMNS.items():
         frame = pd.read_parquet(world / f"{table}.parquet")
@@ -38,7 +38,7 @@ def main() -> None:
     seen = pd.concat(parts).drop_duplicates()
     graph: nx.Graph[str] = nx.Graph()
     for _, accounts in seen.groupby(["kind", "value"])["account_id"]:
-        if 2 <= len(accounts) <= CAP:
+        if 2 <= len(accounts) <= cap:
             for a, b in combinations(sorted(accounts), 2):
                 weight = graph[a][b]["weight"] + 1 if graph.has_edge(a, b) else 1
                 graph.add_edge(a, b, weight=weight)

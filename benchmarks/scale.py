@@ -1,7 +1,7 @@
 """The whole road at the published scale, step by step, beside what the machine allows and what others take.
 
-    python -m benchmarks.scale [--scales 0.1 1 4] [--naive 0.1] [--raw 60000] [--memory 4GB] [--work FOLDER]
-        [--out FOLDER] [--most 40]
+    python -m benchmarks.scale [--scales 0.1 1 4] [--nulls 0.1 1] [--naive 0.1] [--cap 50 400] [--raw 60000]
+        [--memory 4GB] [--work FOLDER] [--out FOLDER] [--most 40]
 
 Scale 1 is the world `campaigns` of `linkage simulate`: a million accounts, 24,000 of them in three campaigns, with
 fingerprints of prompts. `--raw` adds the world `mix` of so many accounts with raw prompts. Each step is a process of
@@ -9,10 +9,11 @@ its own: wall seconds, processor seconds, peak memory. Beside them
 
 - the limit: DuckDB reads the same files and groups them to distinct (account, identifier) pairs, and nothing else;
 - the naive stack, where a scale is in `--naive`: pandas reads, networkx projects accounts over shared values that at
-  most 50 have, python-louvain takes communities;
+  most so many accounts have as `--cap` says, python-louvain takes communities;
 - one pass over the weighed edges at the bandwidth that this machine's memory has.
 
-With `--memory` the road is bounded by it; what it exports is compared with what the same case gives without a bound.
+`detect` runs without null models, and once more with them where a scale is in `--nulls`. With `--memory` the road is
+bounded by it; what it exports is compared with what the same case gives without a bound.
 Worlds are made in FOLDER and kept there, so that a second run spares the making. Prints Markdown; with `--out` it goes
 into FOLDER/performance-figures.md, with a plot beside it. With `--most` the exit code is 1 where ingest, detect and
 export take more than so many times the limit.
@@ -33,6 +34,7 @@ from typing import Any, Final
 import duckdb
 import numpy as np
 
+from benchmarks import naive
 from linkage.simulate import simulate
 
 SEED: Final = 101
@@ -46,6 +48,8 @@ COLUMNS: Final = {
 
 LIMIT: Final = "limit: scan and group"
 ROAD: Final = ("ingest", "detect", "export")
+NULLS: Final = "detect with null models"
+NAIVE: Final = "naive stack, cap {}"
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,9 @@ def main() -> None:
     """Make the worlds, run the steps, print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scales", type=float, nargs="+", default=[0.1, 1.0])
+    parser.add_argument("--nulls", type=float, nargs="*", default=[0.1, 1.0])
     parser.add_argument("--naive", type=float, nargs="*", default=[0.1])
+    parser.add_argument("--cap", type=int, nargs="+", default=[naive.CAP])
     parser.add_argument("--raw", type=int, default=0)
     parser.add_argument("--work", type=Path)
     parser.add_argument("--out", type=Path)
@@ -80,9 +86,9 @@ def main() -> None:
         runs: dict[float, list[Step]] = {}
         for scale in given.scales:
             world = made(given.work or folder, "campaigns", round(1_000_000 * scale), "fingerprint")
-            runs[scale] = road(world, folder, given.memory)
-            if scale in given.naive:
-                runs[scale].append(process("naive stack", "-m", "benchmarks.naive", str(world)))
+            runs[scale] = road(world, folder, given.memory, scale in given.nulls)
+            for cap in given.cap if scale in given.naive else ():
+                runs[scale].append(process(NAIVE.format(cap), "-m", "benchmarks.naive", str(world), str(cap)))
             lines += table(f"{scale:g} times the published scale", world, runs[scale])
             print("\n".join(lines[-30:]), flush=True)
         if given.raw:
@@ -110,7 +116,7 @@ def made(folder: Path, kind: str, accounts: int, prompts: str) -> Path:
     return world
 
 
-def road(world: Path, folder: Path, memory: str | None = None) -> list[Step]:
+def road(world: Path, folder: Path, memory: str | None = None, nulls: bool = True) -> list[Step]:
     """The limit, and the steps of the road."""
     case = folder / f"{world.name}.duckdb"
     bound = ["--memory", memory] if memory else []
@@ -120,12 +126,13 @@ def road(world: Path, folder: Path, memory: str | None = None) -> list[Step]:
         linkage("detect", "--no-publish", "--nulls", "0", "--case", str(case), *bound),
         linkage("export", str(folder / f"{world.name}-out"), "--case", str(case)),
     ]
-    alone = newest(case)
-    steps.append(linkage("detect", "--no-publish", "--case", str(case), *bound, name="detect with null models"))
-    steps[2].told.update(timings=alone["timings"], pairs=alone["counts"]["pairs"])
-    steps[4].told.update(timings=newest(case)["timings"], nulls=newest(case)["parameters"]["nulls"])
+    detect = steps[2]
+    detect.told.update(timings=newest(case)["timings"], pairs=newest(case)["counts"]["pairs"])
+    if nulls:
+        steps.append(linkage("detect", "--no-publish", "--case", str(case), *bound, name=NULLS))
+        steps[-1].told.update(timings=newest(case)["timings"], nulls=newest(case)["parameters"]["nulls"])
     found = linkage("evaluate", str(world / "truth.csv"), "--case", str(case), "--json")
-    steps[4].told.update(found.told)
+    steps[-1].told.update(found.told)
     if memory:
         steps.append(linkage("detect", "--no-publish", "--nulls", "0", "--case", str(case), name="detect unbounded"))
         linkage("export", str(folder / f"{world.name}-unbounded"), "--case", str(case))
@@ -211,13 +218,16 @@ def table(title: str, world: Path, steps: list[Step]) -> list[str]:
         for step in steps
     ]
     lines += ["", f"ingest + detect + export: {times * bound.wall:,.1f} s, {times:.1f} times the limit."]
-    if "naive stack" in by_name:
-        lines.append(f"The naive stack takes {by_name['naive stack'].wall / (times * bound.wall):.1f} times as long.")
+    lines += [
+        f"{step.name}: {step.wall / (times * bound.wall):.1f} times as long."
+        for step in steps
+        if step.name.startswith(NAIVE[:5])
+    ]
     if "detect unbounded" in by_name:
         lines.append(
             f"The same bytes without the bound: {'yes' if by_name['detect unbounded'].told['same'] else 'NO'}."
         )
-    full = by_name["detect with null models"]
+    full = by_name.get(NULLS, by_name["detect"])
     if full.told.get("nulls"):
         a_null = full.told["timings"]["nulls"] / full.told["nulls"]
         rest = sum(seconds for name, seconds in full.told["timings"].items() if name != "nulls")
