@@ -3,11 +3,11 @@
     pip install igraph graspologic-native
     python benchmarks/leiden.py [--case CASE] [--exports FOLDER] [--gds] [--louvain] [--least 2]
 
-Three graphs, each at one gamma: the pair graph of a case (by default of a world that `linkage simulate` makes), the
-pair graph of exports that no simulator made (`--exports`), and an LFR graph by networkx. Processor seconds are of the
-search alone, the least of three runs, each library given its own form of the graph before. With --least the exit code
-is 1 where igraph takes fewer than so many times our seconds, or where our quality is worse than its by more than
-`WITHIN`.
+Four graphs, each at one gamma: the pair graphs of the worlds `campaigns` (or of `--case` in its place) and `mix` of
+`linkage simulate`, the pair graph of exports that no simulator made (`--exports`), and an LFR graph by networkx.
+Processor seconds are of the search alone, the least of three runs, each library given its own form of the graph before.
+With --least the exit code is 1 where igraph takes fewer than so many times our seconds, or where our quality is worse
+than its by more than `WITHIN`.
 
 Beside them, once each, what maximises modularity in the place of CPM: python-louvain (--louvain, minutes for a million
 edges), and the Leiden of Graph Data Science on a local server that is started for it (--gds; its processor seconds are
@@ -100,19 +100,20 @@ def gds(folder: Path, wanted: bool) -> Iterator[int]:
 def graphs(options: argparse.Namespace) -> Iterator[tuple[str, Graph, float]]:
     """Each graph with its name and its gamma."""
     with tempfile.TemporaryDirectory() as scratch:
-        case = options.case
-        if case is None:
-            simulate(
-                Path(scratch) / "world",
-                world="campaigns",
-                accounts=20_000,
-                seed=101,
-                prompts="fingerprint",
-                format="parquet",
-            )
-            case = Path(scratch) / "world.duckdb"
-            ingest([Path(scratch) / "world"], case)
-        yield ("simulated campaigns", *pair_graph(case))
+        for name in ("campaigns", "mix"):
+            case = options.case if name == "campaigns" else None
+            if case is None:
+                world, case = Path(scratch) / name, Path(scratch) / f"{name}.duckdb"
+                simulate(
+                    world,
+                    world=name,
+                    accounts=20_000,
+                    seed=101,
+                    prompts="fingerprint",
+                    format="parquet",
+                )
+                ingest([world], case)
+            yield (f"simulated {name}", *pair_graph(case))
         if options.exports:
             case = Path(scratch) / "exports.duckdb"
             ingest([options.exports], case)
