@@ -1,12 +1,14 @@
 """Spark against the local engine, step by step, on the same world in the same run, at two sizes.
 
-    python -m benchmarks.spark [--accounts 5000,40000] [--prompts fingerprint|raw] [--master local[2]] [--seed 1]
+    python -m benchmarks.spark [--world mix] [--accounts 3000,12000] [--prompts fingerprint|raw] [--nulls N]
+        [--master local[2]] [--spark-conf KEY=VALUE] [--work FOLDER]
 
-Each size is a simulated `mix` world as CSV. The local engine runs as `linkage ingest` and `linkage detect`, Spark as
-`linkage detect --engine spark`, each as a process of its own; processor seconds are those of the process and of its
-children (Java, Python workers), wall seconds of each step those that the commands tell. The last columns are what a
-further million exchanges cost: the difference of the largest and the smallest size, which leaves out what every run
-costs. Beside it: whether the rings are the same, and how large the parts of the pair graph are that no edge ties.
+Each size is a simulated world as Parquet, kept in FOLDER. The local engine runs as `linkage ingest` and `linkage
+detect`, Spark as `linkage detect --engine spark`, each as a process of its own; processor seconds are those of the
+process and of its children (Java, Python workers), wall seconds of each step those that the commands tell. The last
+column is what a further million exchanges cost: the difference of the largest and the smallest size, which leaves out
+what every run costs. Beside it: whether the rings are the same, and how large the parts of the
+pair graph are that no edge ties.
 """
 
 import argparse
@@ -23,15 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 
 from benchmarks.increments import rings
+from benchmarks.scale import made
 from linkage import store
 from linkage.communities import Graph, components
 from linkage.evidence import HUB_DEGREE, learn_likeness, pair_edges, weigh
 from linkage.identify import identify
-from linkage.simulate import simulate
 
 
 @dataclass(frozen=True)
@@ -46,22 +47,26 @@ class Command:
 def main() -> None:
     """Make the worlds, run both engines on each, print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--accounts", default="5000,40000", help="sizes, from small to large")
+    parser.add_argument("--world", choices=["mix", "campaigns"], default="mix")
+    parser.add_argument("--accounts", default="3000,12000", help="sizes, from small to large")
     parser.add_argument("--prompts", choices=["raw", "fingerprint"], default="fingerprint")
+    parser.add_argument("--nulls", help="null models of both, as --nulls takes it")
     parser.add_argument("--master", default="local[2]")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--spark-conf", action="append", default=[], help="settings of Spark, e.g. its memory")
+    parser.add_argument("--work", type=Path)
     given = parser.parse_args()
+    always = ["--no-publish", *(["--nulls", given.nulls] if given.nulls else [])]
+    spark = ["--engine", "spark", "--spark-master", given.master]
+    spark += [word for setting in given.spark_conf for word in ("--spark-conf", setting)]
     sizes = [int(size) for size in given.accounts.split(",")]
     steps: list[dict[str, float]] = []
     exchanges = []
     for size in sizes:
-        with tempfile.TemporaryDirectory() as name:
+        with tempfile.TemporaryDirectory(dir=given.work) as name:
             folder = Path(name)
-            world = folder / "world"
-            # Not compressed: Spark cannot share one packed file out among executors.
-            simulate(world, world="mix", accounts=size, seed=given.seed, prompts=given.prompts, compress=False)
-            exchanges.append(_rows(world))
-            steps.append(_both(folder, given.master))
+            world = made(given.work or folder, given.world, size, given.prompts)
+            exchanges.append(json.loads((world / "world.json").read_text())["rows"]["exchanges"])
+            steps.append(_both(world, folder, always, spark))
     print(f"| step | {' | '.join(f'{rows:,} exchanges, s' for rows in exchanges)} | s a further million |")
     print(f"|---|{'--:|' * len(sizes)}--:|")
     for step in steps[-1]:
@@ -70,14 +75,12 @@ def main() -> None:
         print(f"| {step} | {' | '.join(cells)} | {further:.2f} |")
 
 
-def _both(folder: Path, master: str) -> dict[str, float]:
+def _both(world: Path, folder: Path, always: list[str], engine: list[str]) -> dict[str, float]:
     local, spark = folder / "local.duckdb", folder / "spark.duckdb"
-    ingested = _run("ingest", folder / "world", "--case", local)
+    ingested = _run("ingest", world, "--case", local)
     shutil.copy(f"{local}.key", f"{spark}.key")
-    found = _run("detect", "--no-publish", "--case", local)
-    whole = _run(
-        "detect", "--no-publish", "--engine", "spark", "--spark-master", master, "--case", spark, folder / "world"
-    )
+    found = _run("detect", *always, "--case", local)
+    whole = _run("detect", *always, *engine, "--case", spark, world)
     print(f"{'The same rings' if rings(local) == rings(spark) else 'OTHER RINGS'}; {_graph(local)}")
     ours, theirs = found.said["timings"], whole.said["timings"]
     steps = {"local: ingest": ingested.wall, "local: sightings": ours["sightings"]}
@@ -98,12 +101,6 @@ def _run(*words: object) -> Command:
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=os.environ)
     wall, after = time.monotonic() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return Command(json.loads(done.stdout), wall, after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime)
-
-
-def _rows(world: Path) -> int:
-    with duckdb.connect() as con:
-        ((rows,),) = con.execute("SELECT count(*) FROM read_csv(?)", [str(world / "exchanges.csv")]).fetchall()
-    return int(rows)
 
 
 def _graph(case: Path) -> str:

@@ -291,11 +291,18 @@ def test_merging_in_parts_gives_what_merging_at_once_gives(
         case = base / f"{size}.duckdb"
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(merge, "PART_ROWS", size)
+            patch.setattr(merge, "PART_IDS", size + 1)
             for number, events in enumerate(exports):
                 lines = "".join(f"{account},{x},{n},2026-02-01\n" for account, x, n in events)
                 head = "account_id,exchange_id,output_tokens,at\n"
-                ingest([put(base / str(number), "exchanges.csv", head + lines)], case)
-        found.append(rows(case, "SELECT * FROM exchanges ORDER BY ALL"))
+                plans = "".join(f"{account}{x},{n}\n" for account, x, n in events)
+                files = [
+                    put(base / f"{size}-{number}", "exchanges.csv", head + lines),
+                    put(base / f"{size}-{number}", "accounts.csv", "account_id,plan\n" + plans),
+                ]
+                ingest(files, case)
+        tables = ("exchanges", "account_rows")
+        found.append([rows(case, f"SELECT * FROM {table} ORDER BY ALL") for table in tables])
     assert found[0] == found[1]
 
 

@@ -21,11 +21,12 @@ class Layout:
     """How to read a file.
 
     Attributes:
-        source: what stands behind FROM; if `mapped`, with a column `record`, the record's number from 0.
+        source: what stands behind FROM; if `numbered`, with a column `record`, the record's number from 0.
         parameters: of it.
         columns: SQL of each contract column.
         ignored: columns that the contract does not name, as the file spells them.
         counting: where it is `mapped`, SQL that counts the records and gives what `cards` looks at.
+        numbered: whether the reader tells the number of each record.
     """
 
     source: str
@@ -33,6 +34,7 @@ class Layout:
     columns: dict[str, str]
     ignored: tuple[str, ...]
     counting: str = ""
+    numbered: bool = False
 
     @property
     def mapped(self) -> bool:
@@ -155,4 +157,7 @@ def _parquet(con: duckdb.DuckDBPyConnection, source: Source) -> Layout:
                 "Write it as text, a number or a time.",
             )
         columns[name] = f"{identifier(names[found[0]])}::VARCHAR"
-    return Layout(read, [source.pattern], columns, ignored)
+    # A column of the file's own would hide the reader's.
+    numbered = not {"record", "file_row_number"} & {name.lower() for name in names}
+    rows = f"(SELECT *, file_row_number AS record FROM {read})" if numbered else read
+    return Layout(rows, [source.pattern], columns, ignored, numbered=numbered)

@@ -90,7 +90,7 @@ def mapped(source: Source) -> Layout:
     found = {name: f'"{name}"' for name in columns}
     _refuse_lacking(source, found)
     counting = cards.counting(looked, f"(SELECT {cells.outer} FROM {inner})" if names is None else inner)
-    return Layout(query, parameters, found, _ignored(source, shape), counting)
+    return Layout(query, parameters, found, _ignored(source, shape), counting, numbered=True)
 
 
 def _records(source: Source, shape: Shape) -> tuple[str, list[Any], tuple[str, ...] | None]:

@@ -24,6 +24,12 @@ from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
 
+_UPDATED: Final = 20
+"""Bytes that a transaction holds for each row that it updates."""
+
+_GROUPED: Final = 48
+"""Bytes that it takes to count how often a number stands there."""
+
 _TOO_LONG: Final = f"the row is longer than {MAX_LINE >> 20} MiB"
 
 
@@ -78,7 +84,8 @@ class Plan:
         ignored: columns that the contract does not name.
         prompts: the file has raw prompts, whose sketches go into a table of their own.
         noting: a SELECT that gives `note_words` all of them; empty where no skeletons are kept.
-        mapped: a record may give no row, or several; each row has its record's number. `counting` is that of `cards`.
+        mapped: a record may give no row, or several. `counting` is that of `cards`.
+        numbered: `select` has a column `record`, the record's number from 0; elsewhere rows are records, in order.
         columns: the contract columns that the file fills.
         again: gives `select` with `by_chance` of `projection`.
     """
@@ -92,6 +99,7 @@ class Plan:
     prompts: bool
     noting: str
     mapped: bool
+    numbered: bool
     columns: tuple[str, ...]
     again: Callable[[Collection[str]], str]
 
@@ -107,7 +115,8 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         found = mapped(source) if source.reading else layout(con, source)
     if source.relation:
         con.register(RELATION, source.relation.stream(needed(source)))
-    again = partial(projection, source.table, found.columns, found.source, rules, ("record",) if found.mapped else ())
+    carried = ("record",) if found.numbered else ()
+    again = partial(projection, source.table, found.columns, found.source, rules, carried)
     counted = tuple(c.name for c in TABLES[source.table] if c.kind not in ("", "prompt") and c.name in found.columns)
     values = "".join(f", count(nullif(trim({found.columns[name]}), ''))" for name in counted)
     counting = found.counting or f"SELECT count(*){values} FROM {found.source}"
@@ -125,6 +134,7 @@ def plan(con: duckdb.DuckDBPyConnection, source: Source, rules: Rules) -> Plan:
         prompts=raw_prompts,
         noting=noting,
         mapped=found.mapped,
+        numbered=found.numbered,
         columns=tuple(found.columns),
         again=again,
     )
@@ -175,27 +185,46 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -
         if con.execute(sample, how.parameters).fetchall() != [(0,)]:
             return None
         counted = con.execute(how.counting, how.parameters).fetchall()
+        rows = int(counted[0][0])
+        place = lines.of_records(how.source, (), rows)
+        # To number rows as they are read takes one thread; to do it afterwards is quicker, and takes memory.
+        afterwards = not how.numbered and rows * _UPDATED < _room(con) // 2
+        line = "NULL"
+        if not afterwards:
+            line = place.sql(con, "record" if how.numbered else "(row_number() OVER () - 1)")
         _forget_rejects(con)
         kept = con.execute(
-            f"INSERT INTO kase.{table} SELECT {prefix}{columns}, {file}, NULL FROM ({how.select}) WHERE broken IS NULL",
+            f"INSERT INTO kase.{table} SELECT {prefix}{columns}, {file}, {line} FROM ({how.select}) "
+            "WHERE broken IS NULL",
             how.parameters,
         ).fetchall()
-    rows = int(counted[0][0])
     if not rows or kept != [(rows,)] or (how.source.format in ("csv", "tsv") and _torn_rows(con)):
         return None
-    if table == "exchanges":
-        # Hashes take a tenth of the memory; the rare two that collide only cost the longer way.
-        ids = con.execute(
-            """SELECT count(*) FROM (SELECT hash(exchange_id) AS id FROM kase.exchanges WHERE exchange_id IS NOT NULL
-            GROUP BY id HAVING count(*) > 1)"""
-        ).fetchall()
-        if ids != [(0,)]:
-            return None
+    if table == "exchanges" and _twice(con, rows):
+        return None
     filled = con.execute(f"SELECT {_counts(how.counted)} FROM kase.{table}").fetchall()
-    place = lines.of_records(how.source, (), rows)
-    line = place.sql(con, f"(rowid - (SELECT min(rowid) FROM kase.{table}))")
-    con.execute(f"UPDATE kase.{table} SET line = {line}")
+    if afterwards:
+        line = place.sql(con, f"(rowid - (SELECT min(rowid) FROM kase.{table}))")
+        con.execute(f"UPDATE kase.{table} SET line = {line}")
     return Staged(rows, (), sum(counted[0][1:]) - sum(filled[0]), how.ignored, place)
+
+
+def _room(con: duckdb.DuckDBPyConnection) -> int:
+    """Bytes that the connection may take."""
+    return int(con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0])
+
+
+def _twice(con: duckdb.DuckDBPyConnection, rows: int) -> bool:
+    """Whether an exchange id may stand twice among so many exchanges."""
+    # Hashes take a tenth of the memory; the rare two that collide only cost the longer way.
+    parts = 1 + rows * _GROUPED * 2 // _room(con)
+    return any(
+        con.execute(
+            f"""SELECT 1 FROM (SELECT hash(exchange_id) AS id FROM kase.exchanges WHERE exchange_id IS NOT NULL)
+            WHERE id % {parts} = {part} GROUP BY id HAVING count(*) > 1 LIMIT 1"""
+        ).fetchall()
+        for part in range(parts)
+    )
 
 
 def _counts(columns: tuple[str, ...]) -> str:
@@ -209,7 +238,7 @@ def _forget_rejects(con: duckdb.DuckDBPyConnection) -> None:
 
 def _collect(con: duckdb.DuckDBPyConnection, how: Plan, records: int | None, left_out: int) -> Staged:
     source = how.source
-    number = "record" if how.mapped else "rowid"
+    number = "record" if how.numbered else "rowid"
     broken = con.execute(
         f"SELECT {number}, broken, excerpt FROM stage WHERE broken < {erased.ERASED} ORDER BY {number}, rowid"
     ).fetchall()
