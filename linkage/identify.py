@@ -21,7 +21,7 @@ from linkage.context.chances import add_chances, read_context
 from linkage.gather import RHYTHM_BUCKETS, add_networks, gather
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
-from linkage.scripts import Scripts
+from linkage.scripts import Scripts, grouped
 from linkage.timing_sightings import add_timing
 from linkage.until import utc_now
 
@@ -30,6 +30,9 @@ NEVER: Final = -(2**62)
 
 ALONE: Final = 3
 """Of sightings that nobody shares so many are kept for each shared one of the kind (and a thousand of each kind)."""
+
+GROUPED: Final = 64
+"""Bytes that it takes, for each event, to group events by who was seen with what; more where memory is used up."""
 
 _PARTS: Final = range(RHYTHM_BUCKETS)
 
@@ -69,21 +72,29 @@ CREATE TABLE ids AS SELECT account_id, (row_number() OVER (ORDER BY account_id) 
     UNION SELECT account_id FROM kase.links UNION SELECT other_account_id FROM kase.links);
 """
 
-_SIGHTINGS: Final = """
-CREATE TABLE shared AS
-SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM (
-    SELECT kind, value, max(label) AS label, count(*) AS accounts FROM seen
-    GROUP BY kind, value HAVING min(account) <> max(account)) LEFT JOIN ceilings USING (kind, value)
-    LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (kind, value);
-
-CREATE TABLE sightings AS
-WITH most AS (SELECT account, coalesce(trust, kind) AS weighed_as, max(n) AS most
-    FROM seen LEFT JOIN trusted USING (kind, value) GROUP BY ALL)
-SELECT s.account, h.identifier, s.n AS count, m.most, s.first_at, s.last_at
-FROM seen s JOIN shared h USING (kind, value)
-    JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
-ORDER BY h.identifier, s.account;
+_HELD: Final = """
+SELECT kind, value, max(label) AS label, count(*) AS accounts FROM seen
+WHERE {part} GROUP BY kind, value HAVING min(account) <> max(account)
 """
+
+_SHARED: Final = """
+CREATE TABLE shared AS
+SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * FROM {held}
+    LEFT JOIN ceilings USING (kind, value) LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (kind, value)
+"""
+
+_FOUND: Final = """
+WITH weighed AS (SELECT account, coalesce(trust, kind) AS weighed_as, n
+    FROM seen LEFT JOIN trusted USING (kind, value) WHERE {part}{lone}),
+most AS (SELECT account, weighed_as, max(n) AS most FROM weighed GROUP BY ALL)
+SELECT s.account, h.identifier, s.n AS count, m.most, s.first_at, s.last_at
+FROM (SELECT * FROM seen WHERE {part}) s JOIN shared h USING (kind, value)
+    JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
+"""
+
+_LONE: Final = " UNION ALL SELECT account, 'prompt', most FROM lone WHERE most IS NOT NULL AND {part}"
+
+_SIGHTINGS: Final = "CREATE TABLE sightings AS SELECT * FROM {found} ORDER BY identifier, account"
 
 _ALONE: Final = """
 -- What an account alone works with is a work too, though nobody else's.
@@ -225,16 +236,31 @@ def identify(
         find_works(con)
         read_allowed(con, now or utc_now())
         read_context(con)
-        gather(con)
+        parts, lone = _room(con, alone=alone)
+        gather(con, parts, lone=lone)
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
-    add_networks(con, keep_private=keep_private)
+    add_networks(con, parts, keep_private=keep_private)
     set_aside(con)
     trust_prompts(con)
     add_chances(con)
     add_timing(con)
-    find_shared(con, alone=alone)
+    find_shared(con, parts, alone=alone, lone=lone)
     return arrays(con, alone=alone)
+
+
+def _room(con: duckdb.DuckDBPyConnection, *, alone: bool) -> tuple[int, bool]:
+    """In how many parts events are to be grouped, and whether what one account alone has is to be left out."""
+    ((rows, room),) = con.execute(
+        """SELECT (SELECT count(*) FROM kase.exchanges) + (SELECT count(*) FROM kase.logins),
+        parse_formatted_bytes(current_setting('memory_limit'))"""
+    ).fetchall()
+    parts = 1 if rows * GROUPED <= room else 1 + int(2 * rows * GROUPED / room)
+    ((raw, told),) = con.execute(
+        """SELECT (SELECT count(*) FROM work_of),
+        (SELECT count(*) FROM kase.identifiers WHERE kind = 'prompt')"""
+    ).fetchall()
+    return parts, not alone and not raw and not told
 
 
 def keeps_private_ips(con: duckdb.DuckDBPyConnection) -> bool:
@@ -248,9 +274,18 @@ def number_accounts(tables: Scripts) -> None:
     tables.execute(_IDS)
 
 
-def find_shared(tables: Scripts, *, alone: bool = True) -> None:
-    """Leave `shared`, `sightings` and, if wanted, `alone`, and take `seen` and `timed` away."""
-    tables.execute(_SIGHTINGS)
+def find_shared(tables: Scripts, parts: int = 1, *, alone: bool = True, lone: bool = False) -> None:
+    """Leave `shared`, `sightings` and, if wanted, `alone`, and take `seen` and `timed` away.
+
+    Args:
+        tables: where.
+        parts, lone: as in `gather`.
+        alone: whether `alone` is wanted, for which all must be in `seen`.
+    """
+    with grouped(tables, "held", _HELD, "value", parts) as held:
+        tables.execute(_SHARED.format(held=held))
+    with grouped(tables, "told", _FOUND.replace("{lone}", _LONE if lone else ""), "account", parts) as found:
+        tables.execute(_SIGHTINGS.format(found=found))
     if alone:
         tables.execute(_ALONE.format(worked=WORKED_PROMPT, alone=ALONE))
     tables.execute(_DONE)

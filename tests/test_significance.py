@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import Counter
 from dataclasses import fields, replace
 from functools import partial
@@ -17,9 +18,11 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from linkage import results, store
+from linkage.allow import allow
 from linkage.detect import detect
 from linkage.errors import UsageError
 from linkage.identify import Alone, Sightings, identify
+from linkage.ingest import ingest
 from linkage.sample import FOLDER
 from linkage.significance import (
     LISTED_Q,
@@ -33,6 +36,7 @@ from linkage.significance import (
     significance,
 )
 from linkage.significance import rewire as rewiring
+from linkage.simulate import simulate
 from tests.cases import make_case, sightings
 from tests.noise import judged, noise, search, strangers
 from tests.test_detect import START, accounts, everything, logins, payments
@@ -363,7 +367,6 @@ def test_detect_keeps_q_values_and_what_they_rest_on(tmp_path: Path) -> None:
 
 
 def test_threads_and_row_order_change_no_q_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from linkage.ingest import ingest
 
     found = []
     for threads in ("1", "2"):
@@ -379,17 +382,52 @@ def test_threads_and_row_order_change_no_q_value(tmp_path: Path, monkeypatch: py
     assert all(row[3] is not None for row in found[0][0])
 
 
-def test_without_null_models_what_an_account_has_alone_is_not_read_and_nothing_else_changes(sample_case: Path) -> None:
-    found = []
-    for alone in (True, False):
-        with store.scratch(sample_case) as con:
-            found.append(identify(con, sample_case, alone=alone))
-            tables = {name for (name,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-            assert ("alone" in tables) is alone
-            assert {"shared", "sightings"} <= tables
-    with_them, without = found
-    assert len(with_them.alone.account) > len(without.alone.account) == 0
+@pytest.fixture(scope="module")
+def fingerprint_case(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A world whose prompts are fingerprints, one of which is allowed that one account sends, and most often."""
+    base = tmp_path_factory.mktemp("fingerprints")
+    simulate(base / "world", world="mix", accounts=3_000, seed=7, prompts="fingerprint", format="parquet")
+    case = base / "c.duckdb"
+    ingest([base / "world"], case)
+    with store.reading(case) as con:
+        ((account, value),) = con.execute(
+            """SELECT any_value(account_id), prompt_fingerprint FROM exchanges GROUP BY prompt_fingerprint
+            HAVING count(DISTINCT account_id) = 1 ORDER BY count(*) DESC, 2 LIMIT 1"""
+        ).fetchall()
+        ((often,),) = con.execute(
+            """SELECT max(n) FROM (SELECT count(*) AS n FROM exchanges WHERE account_id = ?
+            GROUP BY prompt_fingerprint)""",
+            [account],
+        ).fetchall()
+    with store.writing(case) as con:
+        con.execute(
+            """INSERT INTO exchanges (command, account_id, "at", prompt_fingerprint)
+            SELECT 1, ?, TIMESTAMP '2026-01-20', ? FROM range(?)""",
+            [account, value, often],
+        )
+    allow(case, "prompt", value, reason="ours", by="ann")
+    return case
+
+
+@pytest.mark.parametrize("name", ["sample_case", "fingerprint_case"])
+def test_neither_parts_nor_what_is_left_out_without_null_models_change_the_sightings(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    case: Path = request.getfixturevalue(name)
+    found, activity = [], []
+    for alone, grouped in product((True, False), (1, 10**6)):
+        monkeypatch.setattr(sys.modules["linkage.identify"], "GROUPED", grouped)
+        with store.scratch(case, in_memory=True) as con:
+            found.append(identify(con, case, alone=alone))
+            tables = {table for (table,) in con.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+            activity.append(con.execute("SELECT * FROM activity ORDER BY account_id").fetchall())
+        assert ("alone" in tables) is alone
+        assert ("lone" in tables) is (not alone and name == "fingerprint_case")
+        assert {"shared", "sightings"} <= tables
+    assert len(found[0].alone.account) > len(found[-1].alone.account) == 0
     for field in fields(Sightings):
-        if field.name != "alone":
-            one, other = (getattr(sightings, field.name) for sightings in found)
-            assert np.array_equal(one, other, equal_nan=field.name == "behaviour"), field.name
+        for at, other in enumerate(found[1:], start=1):
+            if field.name != "alone":
+                same = getattr(found[0], field.name), getattr(other, field.name)
+                assert np.array_equal(*same, equal_nan=field.name == "behaviour"), (field.name, at)
+    assert activity[1:] == activity[:1] * 3
