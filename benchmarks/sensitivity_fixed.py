@@ -54,6 +54,7 @@ FIXED: dict[str, Room] = {
             "NEVER": ("", "none: a sign"),
             "ALONE": ("sightings", COST),
             "LIVED": ("exchanges", JUDGED),
+            "GROUPED": ("bytes an event", "memory"),
         },
     ),
     "linkage.context.model": Room(
