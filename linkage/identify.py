@@ -83,13 +83,19 @@ SELECT (row_number() OVER (ORDER BY kind, value) - 1)::INTEGER AS identifier, * 
     LEFT JOIN ceilings USING (kind, value) LEFT JOIN trusted USING (kind, value) LEFT JOIN rivals USING (kind, value)
 """
 
+_MOST: Final = """
+SELECT account, weighed_as, max(n) AS most FROM (SELECT account, coalesce(trust, kind) AS weighed_as, n
+    FROM seen LEFT JOIN trusted USING (kind, value) WHERE {part}{lone}) GROUP BY account, weighed_as
+"""
+
+_KEPT: Final = """
+SELECT s.account, h.identifier, coalesce(h.trust, h.kind) AS weighed_as, s.n AS count, s.first_at, s.last_at
+FROM (SELECT * FROM seen WHERE {part}) s JOIN (SELECT * FROM shared WHERE {part}) h USING (kind, value)
+"""
+
 _FOUND: Final = """
-WITH weighed AS (SELECT account, coalesce(trust, kind) AS weighed_as, n
-    FROM seen LEFT JOIN trusted USING (kind, value) WHERE {part}{lone}),
-most AS (SELECT account, weighed_as, max(n) AS most FROM weighed GROUP BY ALL)
-SELECT s.account, h.identifier, s.n AS count, m.most, s.first_at, s.last_at
-FROM (SELECT * FROM seen WHERE {part}) s JOIN shared h USING (kind, value)
-    JOIN most m ON m.account = s.account AND m.weighed_as = coalesce(h.trust, h.kind)
+SELECT account, k.identifier, k.count, m.most, k.first_at, k.last_at
+FROM (SELECT * FROM $kept WHERE {part}) k JOIN (SELECT * FROM $most WHERE {part}) m USING (account, weighed_as)
 """
 
 _LONE: Final = " UNION ALL SELECT account, 'prompt', most FROM lone WHERE most IS NOT NULL AND {part}"
@@ -284,7 +290,11 @@ def find_shared(tables: Scripts, parts: int = 1, *, alone: bool = True, lone: bo
     """
     with grouped(tables, "held", _HELD, "value", parts) as held:
         tables.execute(_SHARED.format(held=held))
-    with grouped(tables, "told", _FOUND.replace("{lone}", _LONE if lone else ""), "account", parts) as found:
+    with (
+        grouped(tables, "mosts", _MOST.replace("{lone}", _LONE if lone else ""), "account", parts) as most,
+        grouped(tables, "kept", _KEPT, "value", parts) as kept,
+        grouped(tables, "told", _FOUND.replace("$kept", kept).replace("$most", most), "account", parts) as found,
+    ):
         tables.execute(_SIGHTINGS.format(found=found))
     if alone:
         tables.execute(_ALONE.format(worked=WORKED_PROMPT, alone=ALONE))
