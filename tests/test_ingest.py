@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from linkage import store
 from linkage.errors import InputError, NotFoundError, UsageError
-from linkage.ingest import FileReport, IngestReport, export_rejects, ingest, rejects
+from linkage.ingest import FileReport, IngestReport, export_rejects, ingest, rejects, stage
 from linkage.ingest.card_numbers import is_card_number
 from linkage.ingest.find import Told, find
 from linkage.ingest.merge import merge
@@ -521,3 +521,37 @@ def test_the_short_way_into_a_new_case_gives_what_the_long_way_gives(tmp_path: P
         assert (one.rows, one.added, one.placeholders, one.ips, one.private_ips) == (
             other.rows, other.added, other.placeholders, other.ips, other.private_ips
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet", "parquet with such a column"])
+@pytest.mark.parametrize("twice", [False, True])
+def test_little_memory_changes_neither_rows_nor_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, twice: bool
+) -> None:
+    ids = [f"x{number}" for number in range(300)] + ["x7"] * twice
+    lines = [f'a{at % 9},{x},"ua\n{at}",2026-02-01T10:00:00Z' for at, x in enumerate(ids)]
+    text = "account_id,exchange_id,user_agent,at\n" + "\n".join(lines) + "\n"
+    path = put(tmp_path, "exchanges.csv", text)
+    if form == "jsonl":
+        path = put(tmp_path / "as", "exchanges.jsonl", _jsonl(text))
+    elif form.startswith("parquet"):
+        path = tmp_path / "exchanges.parquet"
+        more = ", 7 AS file_row_number" if "such" in form else ""
+        with duckdb.connect() as con:
+            con.execute(
+                f"COPY (SELECT *{more} FROM read_csv(?, all_varchar = true)) TO '{path}'",
+                [str(tmp_path / "exchanges.csv")],
+            )
+    found = []
+    for name, needed in (("much", 1), ("little", 10**9)):
+        monkeypatch.setattr(stage, "_UPDATED", needed)
+        monkeypatch.setattr(stage, "_GROUPED", needed)
+        case = tmp_path / f"{name}.duckdb"
+        report = one(ingest([path], case))
+        found.append(rows(case, "SELECT exchange_id, user_agent, line FROM exchanges ORDER BY ALL"))
+        assert report.rows == 300 + twice
+    assert found[0] == found[1]
+    first = {"csv": 2, "jsonl": 1}.get(form, 1)
+    step = 2 if form == "csv" else 1
+    assert sorted(line for _, _, line in found[0])[:3] == [first, first + step, first + 2 * step]
+    assert len(found[0]) == 300

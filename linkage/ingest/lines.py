@@ -1,5 +1,6 @@
 """Which line of a file each record stands on."""
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, Final
@@ -16,6 +17,7 @@ from linkage.ingest.sources import MAX_LINE, Source
 from linkage.kernel import kernel
 
 _CHUNK = 1 << 24
+_NUMBERS = itertools.count()
 _NEWLINE: Final = 10
 _RETURN: Final = 13
 _QUOTE: Final = 34
@@ -47,13 +49,16 @@ class Lines:
             return f"({record} + {self.first})"
         if not len(self.each):
             return "NULL::BIGINT"
-        if con.execute("SELECT 1 FROM duckdb_functions() WHERE function_name = 'line_of' LIMIT 1").fetchall():
-            con.remove_function("line_of")
+        known = "SELECT function_name FROM duckdb_functions() WHERE starts_with(function_name, 'line_of_')"
+        for (stale,) in con.execute(known).fetchall():
+            con.remove_function(stale)
+        # A name of its own: one that a transaction made which was rolled back can neither be made again nor removed.
+        name = f"line_of_{next(_NUMBERS)}"
         con.create_function(
-            "line_of", _looking_up(self.each), ["BIGINT"], "BIGINT", type=PythonUDFType.ARROW,
+            name, _looking_up(self.each), ["BIGINT"], "BIGINT", type=PythonUDFType.ARROW,
             null_handling=FunctionNullHandling.SPECIAL,
         )  # fmt: skip
-        return f"line_of({record})"
+        return f"{name}({record})"
 
 
 def _looking_up(each: NDArray[np.int64]) -> Callable[[pa.ChunkedArray], pa.Array]:
