@@ -215,6 +215,8 @@ def _in_parts(tables: Scripts, parts: int, lone: bool) -> None:
         for part in conditions("account_id", parts) if "{part}" in source else ["true"]:
             tables.execute(f"{head} {_seen(source, part)}")
             head = "INSERT INTO seen"
+    if lone:
+        tables.execute("DROP TABLE common")
 
 
 def add_networks(tables: Scripts, parts: int = 1, *, keep_private: bool) -> None:

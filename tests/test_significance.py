@@ -367,7 +367,6 @@ def test_detect_keeps_q_values_and_what_they_rest_on(tmp_path: Path) -> None:
 
 
 def test_threads_and_row_order_change_no_q_value(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-
     found = []
     for threads in ("1", "2"):
         monkeypatch.setenv("LINKAGE_THREADS", threads)

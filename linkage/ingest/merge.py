@@ -13,6 +13,7 @@ from typing import Final
 import duckdb
 
 from linkage.ingest.projection import STORED
+from linkage.scripts import conditions
 
 PART_ROWS: Final = 500_000
 """Rows of a file that are compared at once with those of the case."""
@@ -158,7 +159,7 @@ def _identified(con: duckdb.DuckDBPyConnection, columns: str, prefix: str, part:
     if not twice:
         return _count(con, f"INSERT INTO kase.exchanges SELECT {prefix}{columns}, file, line FROM placed WHERE {good}")
     # Split by another hash than the part itself.
-    parts = _split("exchange_id, 1", twice, PART_ROWS)
+    parts = conditions("exchange_id, 1", 1 + twice // PART_ROWS)
     changed = sum(_settled(con, columns, prefix, good, some, before) for some in parts)
     # What was deleted leaves holes, which would grow with every command.
     con.execute("RESET max_vacuum_tasks")
@@ -229,12 +230,7 @@ def _parts(con: duckdb.DuckDBPyConnection, column: str, most: int) -> list[str]:
     The connection has no disk to spill to, so what is compared at once must fit into memory. The case's table is looked
     through once for each part, and only what resembles the part is kept.
     """
-    return _split(column, _count(con, "SELECT count(*) FROM stage"), most)
-
-
-def _split(column: str, rows: int, most: int) -> list[str]:
-    parts = 1 + rows // most
-    return [f"hash({column}) % {parts} = {part}" for part in range(parts)] if parts > 1 else ["true"]
+    return conditions(column, 1 + _count(con, "SELECT count(*) FROM stage") // most)
 
 
 def _rows_end(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -17,6 +17,7 @@ from linkage.ingest.merge import PART_ROWS
 from linkage.prompts.skeleton import PROMPTS
 from linkage.prompts.sketch import SketchKey
 from linkage.prompts.words import SKELETON_ACCOUNTS, Texts, WordCounts
+from linkage.scripts import conditions
 from linkage.secret import Key
 
 MOST_PAIRS: Final = 10_000_000
@@ -76,11 +77,10 @@ class Skeletons:
         """
         con = self._con
         (rows,) = con.execute("SELECT count(*) FROM stage").fetchall()[0]
-        parts = 1 + rows // PART_ROWS
-        for part in range(parts):
+        for part in conditions("prompt", 1 + rows // PART_ROWS):
             con.execute(
                 f"""INSERT INTO held_words SELECT prompt, any_value(words) FROM stage
-                WHERE broken IS NULL AND words IS NOT NULL AND hash(prompt) % {parts} = {part} GROUP BY prompt
+                WHERE broken IS NULL AND words IS NOT NULL AND {part} GROUP BY prompt
                 HAVING prompt NOT IN (SELECT prompt FROM held_words)"""
             )
         wanted = np.setdiff1d(self._counts.enough(), self._known)

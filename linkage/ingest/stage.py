@@ -23,6 +23,7 @@ from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
+from linkage.scripts import conditions
 
 _UPDATED: Final = 20
 """Bytes that a transaction holds for each row that it updates."""
@@ -217,13 +218,12 @@ def _room(con: duckdb.DuckDBPyConnection) -> int:
 def _twice(con: duckdb.DuckDBPyConnection, rows: int) -> bool:
     """Whether an exchange id may stand twice among so many exchanges."""
     # Hashes take a tenth of the memory; the rare two that collide only cost the longer way.
-    parts = 1 + rows * _GROUPED * 2 // _room(con)
     return any(
         con.execute(
-            f"""SELECT 1 FROM (SELECT hash(exchange_id) AS id FROM kase.exchanges WHERE exchange_id IS NOT NULL)
-            WHERE id % {parts} = {part} GROUP BY id HAVING count(*) > 1 LIMIT 1"""
+            f"""SELECT 1 FROM kase.exchanges WHERE exchange_id IS NOT NULL AND {part}
+            GROUP BY hash(exchange_id) HAVING count(*) > 1 LIMIT 1"""
         ).fetchall()
-        for part in range(parts)
+        for part in conditions("exchange_id", 1 + rows * _GROUPED * 2 // _room(con))
     )
 
 
