@@ -32,17 +32,17 @@ def add_timing(con: duckdb.DuckDBPyConnection) -> None:
     Reads `ids`, `people`, `timed`, `drafts` and `seen` of the scratch database `con`.
     """
     con.execute(WORKS)
-    rows = con.execute(EVENTS).fetchnumpy()
+    events = events_of(con, con.execute(EVENTS).fetchnumpy())
     with store.at_most(con, store.LITTLE):
-        found = find_timing(con, rows)
+        found = find(events)
     con.execute("CREATE TABLE ceilings (kind VARCHAR, value VARCHAR, ceiling DOUBLE)")
     con.register("found_accounts", seen_of(found))
     con.register("found", ceilings_of(found))
     con.execute(_SEEN)
 
 
-def find_timing(con: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> list[Finding]:
-    """What the times of shared works say.
+def events_of(con: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> Events:
+    """The exchanges that follow shared works, with the names of accounts and works.
 
     Args:
         con: has `ids`, `people` and `works`.
@@ -53,15 +53,13 @@ def find_timing(con: duckdb.DuckDBPyConnection, rows: Mapping[str, Any]) -> list
     verified = con.execute(_ORGS).fetchnumpy()
     org = np.full(len(names), -1, np.int64)
     org[np.asarray(verified["account"], dtype=np.int64)] = np.asarray(verified["org"], dtype=np.int64)
-    return find(
-        Events(
-            account=np.asarray(rows["account"], dtype=np.int32),
-            work=np.asarray(rows["work"], dtype=np.int32),
-            at=np.asarray(rows["at"], dtype=np.int64),
-            org=org,
-            accounts=names,
-            works=works,
-        )
+    return Events(
+        account=np.asarray(rows["account"], dtype=np.int32),
+        work=np.asarray(rows["work"], dtype=np.int32),
+        at=np.asarray(rows["at"], dtype=np.int64),
+        org=org,
+        accounts=names,
+        works=works,
     )
 
 

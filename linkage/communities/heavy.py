@@ -50,7 +50,8 @@ def contested(graph: Graph, heavy: Heavy, community: Labels) -> Graph:
     stays so however nodes are merged. It keeps its number.
 
     Args:
-        graph, heavy: the graph, and its heavy edges.
+        graph: its columns are written over, so that no second copy of a large graph stands beside it.
+        heavy: its heavy edges.
         community: int64[n], from 0 to n - 1.
     """
     moving = (np.diff(heavy.start) > 0) | (np.bincount(community)[community] > 1)
@@ -85,15 +86,12 @@ def _heavy(start, other, weight, size, gamma, edge):  # type: ignore[no-untyped-
 
 @kernel
 def _among(start, other, weight, kept):  # type: ignore[no-untyped-def]
-    room = 0
+    filled = low = 0
     for x in range(len(kept)):
-        room += start[x + 1] - start[x] if kept[x] else 0
-    among, filled = np.zeros(len(start), np.int64), 0
-    to, by = np.empty(room + 1, np.int32), np.empty(room + 1, np.float32)
-    for x in range(len(kept)):
+        high = start[x + 1]
         if kept[x]:
-            for e in range(start[x], start[x + 1]):
-                to[filled], by[filled] = other[e], weight[e]
+            for e in range(low, high):
+                other[filled], weight[filled] = other[e], weight[e]
                 filled += kept[other[e]]
-        among[x + 1] = filled
-    return among, to[:filled], by[:filled]
+        low, start[x + 1] = high, filled
+    return start, other[:filled], weight[:filled]

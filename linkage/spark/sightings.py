@@ -28,7 +28,8 @@ from linkage.ingest.projection import STORED
 from linkage.prompt_sightings import SENT, trust_prompts, works_of_sent
 from linkage.spark.read import Contract
 from linkage.spark.tables import Tables
-from linkage.timing_sightings import EVENTS, WORKS, ceilings_of, find_timing, seen_of
+from linkage.timing import find as find_timing
+from linkage.timing_sightings import EVENTS, WORKS, ceilings_of, events_of, seen_of
 
 MOST_EVENTS: Final = 1_000_000_000
 """Exchanges of shared works whose times are tested: 16 bytes each come to the driver, which sorts them."""
@@ -138,7 +139,7 @@ def _add_timing(tables: Tables, con: duckdb.DuckDBPyConnection) -> None:
         "Their times are tested in one place: export fewer weeks.",
     )  # fmt: skip
     events = tables.arrow(EVENTS)
-    found = find_timing(con, {name: events[name].to_numpy() for name in events.column_names})
+    found = find_timing(events_of(con, {name: events[name].to_numpy() for name in events.column_names}))
     con.execute("DROP TABLE works")
     ceilings = ceilings_of(found)
     tables.put("found_accounts", _arrow(seen_of(found)))

@@ -23,13 +23,8 @@ APART: Final = 12 * HOUR
 
 def bursts(traffic: Traffic) -> list[Finding]:
     """All bursts."""
-    # Within a minute an account's exchanges are one.
-    kept = runs(traffic.work, traffic.actor, traffic.second // MINUTE)[:-1]
-    second, position = traffic.second[kept], traffic.position[kept]
-    one = np.ones(len(kept), np.int64)
-    rows = Rows(traffic.work[kept], traffic.actor[kept], second // HOUR, position, second, one, one, position)
     found = []
-    for group in coinciding(rows, WINDOWS, LEAST, APART):
+    for group in coinciding(_rows(traffic), WINDOWS, LEAST, APART):
         single = traffic.single[group.actor]
         if single.sum() < LEAST:
             continue
@@ -52,6 +47,14 @@ def bursts(traffic: Traffic) -> list[Finding]:
             )
         )
     return found
+
+
+def _rows(traffic: Traffic) -> Rows:
+    # Within a minute an account's exchanges are one.
+    kept = runs(traffic.work, traffic.actor, traffic.second // MINUTE)[:-1]
+    second, position = traffic.second[kept], traffic.position[kept]
+    one = np.ones(len(kept), np.int8)
+    return Rows(traffic.work[kept], traffic.actor[kept], second // HOUR, position, second, one, one, position)
 
 
 def _minutes(seconds: int) -> str:

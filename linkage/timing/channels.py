@@ -22,8 +22,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from linkage.timing.pairs import AGAIN, MARGIN_BITS, fellows, outstanding, ties
-from linkage.timing.permute import Streams, Tested, against_chance, choices, loops
-from linkage.timing.work import LEAST_BITS, Ints, runs
+from linkage.timing.permute import Flags, Streams, Tested, against_chance, choices, loops
+from linkage.timing.work import LEAST_BITS, Ids, Ints, runs
 
 RARE: Final = 2 * AGAIN
 """A stream of fewer units goes into the channel of rarely repeated works (too)."""
@@ -34,19 +34,19 @@ class Rows:
     """One probe and one target each, sorted by (work, actor, anchor).
 
     Attributes:
-        work, actor: int64[R].
+        work, actor: int32[R].
         unit: int64[R], rising within a stream of one work, and comparable over the works of an actor: an hour, or the
             start or end of a series.
         probe, anchor, back, ahead, target: as in `permute.Streams`.
     """
 
-    work: Ints
-    actor: Ints
+    work: Ids
+    actor: Ids
     unit: Ints
     probe: Ints
     anchor: Ints
-    back: Ints
-    ahead: Ints
+    back: Flags
+    ahead: Flags
     target: Ints
 
     def only(self, chosen: NDArray[np.generic]) -> "Rows":
@@ -61,14 +61,14 @@ class Group:
 
     Attributes:
         work: the channel's, -1 for several.
-        actor: int64[g].
+        actor: int32[g].
         window: seconds.
         tested: against the null model.
         bits: of the whole group, all corrections made.
     """
 
     work: int
-    actor: Ints
+    actor: Ids
     window: int
     tested: Tested
     bits: float
@@ -83,6 +83,7 @@ def coinciding(rows: Rows, windows: tuple[int, ...], least: int, apart: int) -> 
         return []
     found: list[Group] = []
     repeated, rare = _repeated(rows, least), _rare(rows)
+    del rows  # Streams have all that is wanted of them, and are as large.
     channels = len(np.unique(repeated.channel)) + bool(len(rare.actor))
 
     def tested(job: tuple[Streams, tuple[Ints, Ints], int]) -> list[Group]:
@@ -128,7 +129,7 @@ def _rare(rows: Rows) -> Streams:
     by_unit = runs(some.actor, some.unit)
     units = np.diff(np.searchsorted(by_unit, by_actor))
     some = some.only(np.repeat(units >= AGAIN, np.diff(by_actor)))
-    return _streams(some, np.full(len(some.work), -1, np.int64))
+    return _streams(some, np.full(len(some.work), -1, np.int32))
 
 
 def _units_of_streams(rows: Rows) -> tuple[Ints, Ints]:
@@ -136,11 +137,11 @@ def _units_of_streams(rows: Rows) -> tuple[Ints, Ints]:
     return stream, np.diff(np.searchsorted(runs(rows.work, rows.actor, rows.unit), stream))
 
 
-def _streams(rows: Rows, channel: Ints) -> Streams:
+def _streams(rows: Rows, channel: Ids) -> Streams:
     """Streams of rows that are sorted by (channel, actor, unit, anchor)."""
     stream = runs(channel, rows.actor)
     unit = runs(channel, rows.actor, rows.unit)
-    number = np.repeat(np.arange(len(stream) - 1), np.diff(stream))
+    number = np.repeat(np.arange(len(stream) - 1, dtype=np.int32), np.diff(stream))
     # Acts of one second count once.
     acts = runs(number, rows.anchor)
     loop = loops(np.searchsorted(acts, stream), rows.anchor[acts[:-1]], AGAIN + 1)

@@ -25,32 +25,8 @@ LEAST: Final = 2
 
 def handoffs(traffic: Traffic) -> list[Finding]:
     """All groups that hand off."""
-    second = traffic.second
-    paused = np.zeros(len(second), np.int64)
-    paused[1:] = np.cumsum(np.diff(second) > PAUSE)
-    series = runs(traffic.work, traffic.actor, paused)
-    long = np.diff(series) >= LENGTH
-    begin, end = series[:-1][long], series[1:][long] - 1
-    # On a second axis, beyond all works, ends look for starts.
-    beyond = len(traffic.events.works) * traffic.span
-    start, stop = traffic.position[begin], traffic.position[end]
-    yes, no = np.ones(len(begin), np.int64), np.zeros(len(begin), np.int64)
-
-    def both(of_starts: Ints, of_ends: Ints) -> Ints:
-        return np.stack((of_starts, of_ends), axis=1).ravel()
-
-    rows = Rows(
-        work=np.repeat(traffic.work[begin], 2),
-        actor=np.repeat(traffic.actor[begin], 2),
-        unit=both(2 * second[begin], 2 * second[end] + 1),
-        probe=both(start, stop + beyond),
-        anchor=both(second[begin], second[end]),
-        back=both(yes, no),
-        ahead=both(no, yes),
-        target=both(start + beyond, stop),
-    )
     found = []
-    for group in coinciding(rows, WINDOWS, LEAST, 0):
+    for group in coinciding(_rows(traffic), WINDOWS, LEAST, 0):
         single = traffic.single[group.actor]
         if single.sum() < LEAST:
             continue
@@ -73,3 +49,30 @@ def handoffs(traffic: Traffic) -> list[Finding]:
             )
         )
     return found
+
+
+def _rows(traffic: Traffic) -> Rows:
+    second = traffic.second
+    paused = np.zeros(len(second), np.int64)
+    paused[1:] = np.cumsum(np.diff(second) > PAUSE)
+    series = runs(traffic.work, traffic.actor, paused)
+    long = np.diff(series) >= LENGTH
+    begin, end = series[:-1][long], series[1:][long] - 1
+    # On a second axis, beyond all works, ends look for starts.
+    beyond = len(traffic.events.works) * traffic.span
+    start, stop = traffic.position[begin], traffic.position[end]
+    starts = np.tile(np.array([1, 0], np.int8), len(begin))
+
+    def both(of_starts: Ints, of_ends: Ints) -> Ints:
+        return np.stack((of_starts, of_ends), axis=1).ravel()
+
+    return Rows(
+        work=np.repeat(traffic.work[begin], 2),
+        actor=np.repeat(traffic.actor[begin], 2),
+        unit=both(2 * second[begin], 2 * second[end] + 1),
+        probe=both(start, stop + beyond),
+        anchor=both(second[begin], second[end]),
+        back=starts,
+        ahead=1 - starts,
+        target=both(start + beyond, stop),
+    )

@@ -26,15 +26,16 @@ THIN: Final = 15 * 60
 def _pairs(streams: Streams, window: int) -> tuple[Ints, Ints]:
     """Step 2: pairs of streams that coincide, as (lesser, greater)."""
     count = len(streams.actor)
-    number = np.repeat(np.arange(count), np.diff(streams.targets))
+    number = np.repeat(np.arange(count, dtype=np.int32), np.diff(streams.targets))
     by_target = np.argsort(streams.target, kind="stable")
     neighbours = int(np.clip(PAIRS // max(2 * len(number), 1), 1, 40))
     keys = _coincidences(
         streams.probe,
         number,
         streams.anchor,
-        streams.back * window,
-        streams.ahead * window,
+        streams.back,
+        streams.ahead,
+        window,
         streams.target[by_target],
         number[by_target],
         neighbours,
@@ -56,7 +57,7 @@ def _bounds(values, begin, end):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _coincidences(probe, number, anchor, back, ahead, all_targets, all_owners, neighbours):  # type: ignore[no-untyped-def]
+def _coincidences(probe, number, anchor, back, ahead, window, all_targets, all_owners, neighbours):  # type: ignore[no-untyped-def]
     count = number[-1] + 1 if len(number) else 1
     size = 1024
     keys = np.empty(size, np.int64)
@@ -80,7 +81,7 @@ def _coincidences(probe, number, anchor, back, ahead, all_targets, all_owners, n
             step = middle if side else middle - 1
             seen = 0
             while 0 <= step < len(target) and seen < neighbours:
-                if target[step] < probe[at] - back[at] or target[step] > probe[at] + ahead[at]:
+                if target[step] < probe[at] - back[at] * window or target[step] > probe[at] + ahead[at] * window:
                     break
                 seen += 1
                 if owner[step] != number[at]:
@@ -181,7 +182,7 @@ def outstanding(streams: Streams, window: int) -> list[Ints]:
     """Step 3: for each work, the streams that coincide with all others together more than even traffic would."""
     if not len(streams.actor) or streams.channel[0] < 0:
         return []
-    number = np.repeat(np.arange(len(streams.actor)), np.diff(streams.targets))
+    number = np.repeat(np.arange(len(streams.actor), dtype=np.int32), np.diff(streams.targets))
     by_target = np.argsort(streams.target, kind="stable")
     bits = _stream_bits(
         streams.units,

@@ -34,9 +34,10 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, logsumexp
 
 from linkage.kernel import kernel
-from linkage.timing.work import DAY, HOUR, Ints
+from linkage.timing.work import DAY, HOUR, Ids, Ints
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.int8]
 
 THETAS: Final = np.array([0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0])
 HABITS: Final = 48
@@ -59,25 +60,25 @@ class Streams:
     """Who did what when, in units; see the module's head.
 
     Attributes:
-        channel, actor: int64[S]; sorted by both, no pair twice. Channel -1 is that of rarely repeated works.
+        channel, actor: int32[S]; sorted by both, no pair twice. Channel -1 is that of rarely repeated works.
         units: int64[S + 1], stream s has the units [units[s], units[s + 1]).
         probes: int64[U + 1], unit u has the probes [probes[u], probes[u + 1]).
         probe: int64[P], positions (`work.Traffic.position`).
         anchor: int64[P], the second at which the unit starts, or acts, for each probe.
-        back, ahead: int64[P], 1 if the window reaches back or ahead of the probe, else 0.
+        back, ahead: int8[P], 1 if the window reaches back or ahead of the probe, else 0.
         targets: int64[S + 1], stream s has the targets [targets[s], targets[s + 1]).
         target: int64[T], positions, rising within a stream.
         loop: bool[S], streams of even gaps.
     """
 
-    channel: Ints
-    actor: Ints
+    channel: Ids
+    actor: Ids
     units: Ints
     probes: Ints
     probe: Ints
     anchor: Ints
-    back: Ints
-    ahead: Ints
+    back: Flags
+    ahead: Flags
     targets: Ints
     target: Ints
     loop: NDArray[np.bool_]

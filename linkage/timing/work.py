@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from linkage.kernel import kernel
 
 Ints = NDArray[np.int64]
+Ids = NDArray[np.int32]
 
 MINUTE: Final = 60
 HOUR: Final = 3600
@@ -36,8 +37,8 @@ class Events:
         works: names of the works.
     """
 
-    account: NDArray[np.int32]
-    work: NDArray[np.int32]
+    account: Ids
+    work: Ids
     at: Ints
     org: Ints
     accounts: Sequence[str]
@@ -61,7 +62,7 @@ class Finding:
 
     kind: str
     value: str
-    account: NDArray[np.int32]
+    account: Ids
     count: Ints
     first: Ints
     last: Ints
@@ -76,8 +77,8 @@ class Traffic:
 
     Attributes:
         events: as given.
-        actor: int64[E], sorted by (work, actor, second); an organisation's is its first account.
-        work: int64[E].
+        actor: int32[E], sorted by (work, actor, second); an organisation's is its first account.
+        work: int32[E].
         second: int64[E], since `base`.
         base: a full hour in seconds since 1970, some hours before the first event.
         span: seconds from `base` to some hours after the last event, full hours.
@@ -85,8 +86,8 @@ class Traffic:
     """
 
     events: Events
-    actor: Ints
-    work: Ints
+    actor: Ids
+    work: Ids
     second: Ints
     base: int
     span: int
@@ -95,10 +96,10 @@ class Traffic:
     @cached_property
     def position(self) -> Ints:
         """int64[E], work and second as one number: two positions are near only if the work is the same."""
-        return self.work * self.span + self.second
+        return self.work.astype(np.int64) * self.span + self.second
 
     def finding(
-        self, kind: str, work: int, actors: Ints, count: Ints, first: Ints, last: Ints, bits: float, sentence: str
+        self, kind: str, work: int, actors: Ids, count: Ints, first: Ints, last: Ints, bits: float, sentence: str
     ) -> Finding:
         """A finding of these actors; `first` and `last` are seconds since `base`, `work` is -1 for several works."""
         named = self.events.works[work] if work >= 0 else ""
@@ -106,7 +107,7 @@ class Traffic:
         return Finding(
             kind,
             hashlib.sha256(content.encode()).hexdigest()[:16],
-            actors.astype(np.int32),
+            actors,
             count,
             (first + self.base) * 1_000_000,
             (last + self.base) * 1_000_000,
@@ -119,11 +120,11 @@ class Traffic:
 def traffic(events: Events) -> Traffic:
     """Leave out works that one actor has alone, and sort the rest."""
     org, accounts = events.org, len(events.org)
-    head = np.arange(accounts, dtype=np.int64)
+    head = np.arange(accounts, dtype=np.int32)
     codes, first = np.unique(org, return_index=True)
     known = codes >= 0
     has = org >= 0
-    head[has] = first[known][np.searchsorted(codes[known], org[has])]
+    head[has] = first[known][np.searchsorted(codes[known], org[has])].astype(np.int32)
     single = np.bincount(head, minlength=accounts)[head] == 1
     second = events.at // 1_000_000
     low, high = (int(second.min()), int(second.max())) if len(second) else (0, 0)
@@ -131,8 +132,8 @@ def traffic(events: Events) -> Traffic:
     span = -(-(high - base) // HOUR) * HOUR + MARGIN
     actor = head[events.account]
     shared = _shared(actor, events.work, len(events.works))[events.work] if len(actor) else np.zeros(0, np.bool_)
-    actor, work, second = actor[shared], events.work[shared].astype(np.int64), second[shared] - base
-    order = np.lexsort((second, work * accounts + actor))
+    actor, work, second = actor[shared], events.work[shared], second[shared] - base
+    order = np.lexsort((second, work.astype(np.int64) * accounts + actor))
     return Traffic(events, actor[order], work[order], second[order], base, span, single)
 
 
