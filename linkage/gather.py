@@ -12,7 +12,8 @@ RHYTHM_BUCKETS: Final = 8
 """A day is cut into this many parts to tell a daily rhythm from round-the-clock traffic."""
 
 # Who was seen with what: a row for each account, kind and value. Of its n, `asked` are the exchanges by which it is
-# told how many addresses and works an account has. `{part}` is a condition on `account_id`.
+# told how many addresses and works an account has. `{part}` is a condition on `account_id`, `{sent}` tells which
+# fingerprints are meant.
 _SOURCES: Final = (
     """
     SELECT account_id, 'payment' AS kind, payment_id AS value, NULL::VARCHAR AS label, NULL::VARCHAR AS ip_net,
@@ -40,7 +41,7 @@ _SOURCES: Final = (
     """
     SELECT account_id, 'prompt', prompt_fingerprint, NULL, NULL, count(*), count(*) FILTER (WHERE prompt IS NULL),
         min("at"), max("at")
-    FROM kase.exchanges WHERE prompt_fingerprint IS NOT NULL AND {part} GROUP BY account_id, prompt_fingerprint
+    FROM kase.exchanges WHERE {sent} AND {part} GROUP BY account_id, prompt_fingerprint
     """,
     """
     SELECT account_id, 'email', email, email_label, NULL, 1, 0, created_at, created_at
@@ -199,8 +200,8 @@ def gather(tables: Scripts, parts: int = 1, *, lone: bool = False) -> None:
         tables.execute(_ACTIVITY.format(busy=busy, more=more, lone=along))
 
 
-def _seen(source: str, part: str = "true") -> str:
-    return _SEEN.replace("{source}", source.replace("{part}", part))
+def _seen(source: str, part: str = "true", sent: str = "prompt_fingerprint IS NOT NULL") -> str:
+    return _SEEN.replace("{source}", source.replace("{part}", part).replace("{sent}", sent))
 
 
 def _in_parts(tables: Scripts, parts: int, lone: bool) -> None:
@@ -209,11 +210,10 @@ def _in_parts(tables: Scripts, parts: int, lone: bool) -> None:
         create(tables, "common", _COMMON, "prompt_fingerprint", parts)
         create(tables, "lone", _LONE, "account_id", parts)
     head = "CREATE TABLE seen AS"
+    sent = "prompt_fingerprint IN (FROM common)" if lone else "prompt_fingerprint IS NOT NULL"
     for source in _SOURCES:
-        if lone:
-            source = source.replace("prompt_fingerprint IS NOT NULL", "prompt_fingerprint IN (FROM common)")
         for part in conditions("account_id", parts) if "{part}" in source else ["true"]:
-            tables.execute(f"{head} {_seen(source, part)}")
+            tables.execute(f"{head} {_seen(source, part, sent)}")
             head = "INSERT INTO seen"
     if lone:
         tables.execute("DROP TABLE common")

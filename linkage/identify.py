@@ -21,7 +21,7 @@ from linkage.context.chances import add_chances, read_context
 from linkage.gather import RHYTHM_BUCKETS, add_networks, gather
 from linkage.model import WORKED_PROMPT
 from linkage.prompt_sightings import find_works, trust_prompts
-from linkage.scripts import Scripts, grouped
+from linkage.scripts import Scripts, grouped, room
 from linkage.timing_sightings import add_timing
 from linkage.until import utc_now
 
@@ -242,7 +242,7 @@ def identify(
         find_works(con)
         read_allowed(con, now or utc_now())
         read_context(con)
-        parts, lone = _room(con, alone=alone)
+        parts, lone = _divided(con, alone=alone)
         gather(con, parts, lone=lone)
     con.create_function("net_of", networks.net_of, ["VARCHAR"], "VARCHAR")
     con.create_function("is_private", networks.is_private, ["VARCHAR"], "BOOLEAN")
@@ -255,17 +255,14 @@ def identify(
     return arrays(con, alone=alone)
 
 
-def _room(con: duckdb.DuckDBPyConnection, *, alone: bool) -> tuple[int, bool]:
+def _divided(con: duckdb.DuckDBPyConnection, *, alone: bool) -> tuple[int, bool]:
     """In how many parts events are to be grouped, and whether what one account alone has is to be left out."""
-    ((rows, room),) = con.execute(
+    ((events, raw, told),) = con.execute(
         """SELECT (SELECT count(*) FROM kase.exchanges) + (SELECT count(*) FROM kase.logins),
-        parse_formatted_bytes(current_setting('memory_limit'))"""
+        (SELECT count(*) FROM work_of), (SELECT count(*) FROM kase.identifiers WHERE kind = 'prompt')"""
     ).fetchall()
-    parts = 1 if rows * GROUPED <= room else 1 + int(2 * rows * GROUPED / room)
-    ((raw, told),) = con.execute(
-        """SELECT (SELECT count(*) FROM work_of),
-        (SELECT count(*) FROM kase.identifiers WHERE kind = 'prompt')"""
-    ).fetchall()
+    most = room(con)
+    parts = 1 if events * GROUPED <= most else 1 + int(2 * events * GROUPED / most)
     return parts, not alone and not raw and not told
 
 

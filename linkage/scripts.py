@@ -4,12 +4,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+import duckdb
+
 
 class Scripts(Protocol):
     """Tables by name, and scripts over them in DuckDB's dialect."""
 
     def execute(self, query: str, /) -> object:
         """Run the statements of a script, one after the other."""
+
+
+def room(con: duckdb.DuckDBPyConnection) -> int:
+    """Bytes that the connection may take."""
+    return int(con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0])
 
 
 def conditions(by: str, parts: int) -> list[str]:

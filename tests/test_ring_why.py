@@ -17,9 +17,9 @@ from linkage.identify import identify
 from linkage.model import LIKENESS, LISTED_SCORE
 from linkage.results import EvidenceRow, Ring, RingRow
 from linkage.ring_why import KindRow, ring_why, verdict
-from linkage.rings import Assessed, Profiles, assess, profiles
+from linkage.rings import Assessed, Profiles, assess, evidence_of, profiles
 from linkage.rings.score import FACTORS
-from linkage.rings.without import common_alone, without
+from linkage.rings.without import common_alone, left_out, without
 from linkage.summary import MOST_WORDS, People, Sentence, paragraph, summary
 from tests.cases import forget_places, make_case
 
@@ -100,15 +100,27 @@ def test_each_kind_alone_is_what_all_kinds_in_turn_give(sample_case: Path, judge
 
 def test_what_members_have_in_common_is_all_that_is_looked_at(judged: Judged) -> None:
     weighed, assessed, people = judged
-    fewer, with_fewer = common_alone(weighed, assessed)
-    assert 0 < len(fewer.sightings.account) < len(weighed.sightings.account) / 2
     every = np.arange(len(assessed.features.size))
+    fewer, with_fewer = common_alone(weighed, assessed, every)
+    assert 0 < len(fewer.sightings.account) < len(weighed.sightings.account) / 2
     for kind in range(len(weighed.sightings.kinds)):
         whole, part = (
             without(w, a, people, w.sightings.kind[w.sightings.identifier] == kind, every, every % 2 == 0)
             for w, a in ((weighed, assessed), (fewer, with_fewer))
         )
         assert (whole.score.tolist(), whole.tied.tolist()) == (part.score.tolist(), part.tied.tolist())
+
+
+def test_groups_judged_again_in_parts_say_the_same(judged: Judged, monkeypatch: pytest.MonkeyPatch) -> None:
+    weighed, assessed, people = judged
+    evidence = evidence_of(weighed, assessed)
+    whole = left_out(weighed, assessed, people, evidence)
+    monkeypatch.setattr("linkage.rings.without.PART", 100)
+    parts = left_out(weighed, assessed, people, evidence)
+    assert len(whole[0]["group"]) > len(whole[1]["group"]) > 10
+    for one, other in zip(whole, parts, strict=True):
+        assert list(one) == list(other)
+        assert all(one[name].tolist() == other[name].tolist() for name in one)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from linkage.ingest.projection import STORED, checks, projection, readable
 from linkage.ingest.sources import MAX_LINE, Source, check_whole
 from linkage.ingest.unreadable import reading_errors
 from linkage.model import TABLES
-from linkage.scripts import conditions
+from linkage.scripts import conditions, room
 
 _UPDATED: Final = 20
 """Bytes that a transaction holds for each row that it updates."""
@@ -189,7 +189,7 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -
         rows = int(counted[0][0])
         place = lines.of_records(how.source, (), rows)
         # To number rows as they are read takes one thread; to do it afterwards is quicker, and takes memory.
-        afterwards = not how.numbered and rows * _UPDATED < _room(con) // 2
+        afterwards = not how.numbered and rows * _UPDATED < room(con) // 2
         line = "NULL"
         if not afterwards:
             line = place.sql(con, "record" if how.numbered else "(row_number() OVER () - 1)")
@@ -210,11 +210,6 @@ def append(con: duckdb.DuckDBPyConnection, how: Plan, command: int, file: int) -
     return Staged(rows, (), sum(counted[0][1:]) - sum(filled[0]), how.ignored, place)
 
 
-def _room(con: duckdb.DuckDBPyConnection) -> int:
-    """Bytes that the connection may take."""
-    return int(con.execute("SELECT parse_formatted_bytes(current_setting('memory_limit'))").fetchall()[0][0])
-
-
 def _twice(con: duckdb.DuckDBPyConnection, rows: int) -> bool:
     """Whether an exchange id may stand twice among so many exchanges."""
     # Hashes take a tenth of the memory; the rare two that collide only cost the longer way.
@@ -223,7 +218,7 @@ def _twice(con: duckdb.DuckDBPyConnection, rows: int) -> bool:
             f"""SELECT 1 FROM kase.exchanges WHERE exchange_id IS NOT NULL AND {part}
             GROUP BY hash(exchange_id) HAVING count(*) > 1 LIMIT 1"""
         ).fetchall()
-        for part in conditions("exchange_id", 1 + rows * _GROUPED * 2 // _room(con))
+        for part in conditions("exchange_id", 1 + rows * _GROUPED * 2 // room(con))
     )
 
 

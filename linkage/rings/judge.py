@@ -17,7 +17,7 @@ from linkage.rings.features import Features
 from linkage.rings.lineage import Lineage
 from linkage.rings.members import CORE_BITS, bridges, confidence
 from linkage.rings.profile import Profiles
-from linkage.rings.without import common_alone, kinds_left_out, strongest_left_out
+from linkage.rings.without import left_out
 from linkage.significance import Significance
 
 Columns = dict[str, NDArray[Any]]
@@ -68,8 +68,7 @@ def judge(
     candidates, victims = assessed.candidates, assessed.victims
     ids = past.ids
     owner_accounts = np.flatnonzero(victims >= 0)
-    common = common_alone(weighed, assessed)
-    kinds, strongest = (left_out(*common, people, evidence) for left_out in (kinds_left_out, strongest_left_out))
+    kinds, strongest = left_out(weighed, assessed, people, evidence)
     rings = _rings(weighed, assessed, significance, evidence, ids, people)
     return Judged(
         rings=rings,

@@ -8,9 +8,10 @@ Groups do not touch each other's evidence, so each pass leaves out another kind 
 each, then the second of each, of those that have one.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,9 @@ from linkage.rings.assess import Assessed
 from linkage.rings.features import measure
 from linkage.rings.profile import Profiles
 from linkage.rings.score import score
+
+PART: Final = 1 << 23
+"""Groups are judged again so many sightings at once: what stands beside a sighting takes several times its memory."""
 
 Columns = dict[str, NDArray[Any]]
 Ints = NDArray[np.int64]
@@ -39,12 +43,57 @@ class Poorer:
     tied: Ints
 
 
-def common_alone(weighed: Weighed, assessed: Assessed) -> tuple[Weighed, Assessed]:
-    """The same groups with the sightings alone that their members have in common: nothing else is looked at here."""
-    evidence = assessed.candidates.evidence
-    kept = evidence.holders > 1
+def left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> tuple[Columns, Columns]:
+    """What each kind, and the value that brings most, mean to each group, and what it would be without them.
+
+    Args:
+        weighed, assessed, people: as `assess` had them.
+        evidence: group, identifier, accounts and bits of the values that the case keeps.
+
+    Returns:
+        Of kinds: group, kind (as the contract names it), values (of `evidence`), bits (for an average member), members
+        (with a value that brings them bits), score_without, members_without. One row a group and kind that brings bits
+        or changes the verdict, by group, the most bits first; then one for behaving alike (`model.LIKENESS`) where it
+        matters. Over a group's rows the bits add up to its mean net bits plus the prior.
+
+        Of the strongest value: group, identifier, bits, members, score_without, members_without. One row a group that
+        has evidence.
+    """
+    kinds, alike, strongest = [], [], []
+    for among in _parts(weighed, assessed):
+        common = common_alone(weighed, assessed, among)
+        here = np.isin(evidence["group"], among)
+        known = {name: column[here] for name, column in evidence.items()}
+        kinds.append(_kinds(*common, people, known))
+        alike.append(_likeness(*common, people, among))
+        strongest.append(_strongest(*common, people, known))
+    return _joined(kinds + alike), _joined(strongest)
+
+
+def _parts(weighed: Weighed, assessed: Assessed) -> Iterator[Ints]:
+    """Groups that follow each other, with about `PART` sightings in common; one part at least, though it be empty."""
+    labels, groups = assessed.candidates.labels, len(assessed.features.size)
+    common = weighed.sightings.account[assessed.candidates.evidence.holders > 1]
+    of_group = np.bincount(labels[common] + 1, minlength=groups + 1)[1:]
+    part = (np.cumsum(of_group) - of_group) // PART
+    for number in range(int(part.max(initial=0)) + 1):
+        yield np.flatnonzero(part == number)
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def common_alone(weighed: Weighed, assessed: Assessed, among: Ints) -> tuple[Weighed, Assessed]:
+    """Some groups alone, with the sightings alone that their members have in common: nothing else is looked at here."""
+    evidence, labels = assessed.candidates.evidence, assessed.candidates.labels
+    # Accounts of no group have the label -1, which is the last entry.
+    chosen = np.zeros(len(assessed.features.size) + 1, np.bool_)
+    chosen[among] = True
+    kept = (evidence.holders > 1) & chosen[labels[weighed.sightings.account]]
     fewer = replace(evidence, holders=evidence.holders[kept], credit=evidence.credit[kept])
-    return weighed.only(kept), replace(assessed, candidates=replace(assessed.candidates, evidence=fewer))
+    some = replace(assessed.candidates, labels=np.where(chosen[labels], labels, -1), evidence=fewer)
+    return weighed.only(kept), replace(assessed, candidates=some)
 
 
 def without(
@@ -77,19 +126,8 @@ def without(
     return Poorer(score(features, assessed.line).score, tied)
 
 
-def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
-    """What each kind brings to each group, and what the group would be without it.
-
-    Args:
-        weighed, assessed, people: as `assess` had them.
-        evidence: `group` and `identifier` of the values that the case keeps.
-
-    Returns:
-        group, kind (as the contract names it), values (of `evidence`), bits (for an average member), members (with a
-        value that brings them bits), score_without, members_without. One row a group and kind that brings bits or
-        changes the verdict, by group, the most bits first; and one for behaving alike (`model.LIKENESS`). Over a
-        group's rows the bits add up to its mean net bits plus the prior.
-    """
+def _kinds(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
+    """Each kind left out of each group that has it, two passes side by side."""
     s, labels, groups = weighed.sightings, assessed.candidates.labels, len(assessed.features.size)
     names = sorted({public_kind(name) for name in s.kinds})
     width = max(len(names), 1)
@@ -123,7 +161,7 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
     before = np.bincount(labels[(labels >= 0) & (assessed.candidates.evidence.net > 0)], minlength=groups)
     matters = (bits > 0) | (score_without != assessed.scores.score[group]) | (tied != before[group])
     kept = order[matters[order]]
-    found = {
+    return {
         "group": group[kept],
         "kind": np.array([names[at] for at in own[kept]], dtype=object),
         "values": values[kept].astype(np.int64),
@@ -132,44 +170,35 @@ def kinds_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evide
         "score_without": score_without[kept],
         "members_without": tied[kept],
     }
-    alike = _likeness_left_out(weighed, assessed, people)
-    return {name: np.concatenate((column, alike[name])) for name, column in found.items()}
 
 
-def _likeness_left_out(weighed: Weighed, assessed: Assessed, people: Profiles) -> Columns:
+def _likeness(weighed: Weighed, assessed: Assessed, people: Profiles, among: Ints) -> Columns:
     """The same of behaving alike, which is no kind but brings bits as one."""
-    candidates = assessed.candidates
-    likeness, labels, groups = candidates.evidence.likeness, candidates.labels, len(assessed.features.size)
-    inside = labels >= 0
+    groups = len(among)
+    number = np.full(len(assessed.features.size) + 1, -1)
+    number[among] = np.arange(groups)
+    labels = number[assessed.candidates.labels]
+    likeness, inside = assessed.candidates.evidence.likeness, labels >= 0
     unlike = replace(weighed, likeness=unlearnt(weighed.likeness.rank))
     vars(unlike).update({name: value for name, value in vars(weighed).items() if name not in vars(unlike)})
     evidence = group_evidence(unlike, labels)
-    features = measure(unlike, replace(candidates, evidence=evidence), people)
+    features = measure(unlike, replace(assessed.candidates, labels=labels, evidence=evidence), people)
+    size = np.maximum(assessed.features.size[among], 1)
     found = {
-        "group": np.arange(groups),
+        "group": among,
         "kind": np.full(groups, LIKENESS, dtype=object),
         "values": np.zeros(groups, np.int64),
-        "bits": np.round(
-            np.bincount(labels[inside], likeness[inside], minlength=groups) / np.maximum(assessed.features.size, 1), 6
-        ),
+        "bits": np.round(np.bincount(labels[inside], likeness[inside], minlength=groups) / size, 6),
         "members": np.bincount(labels[inside & (likeness > 0)], minlength=groups).astype(np.int64),
         "score_without": score(features, assessed.line).score,
         "members_without": np.bincount(labels[inside & (evidence.net > 0)], minlength=groups).astype(np.int64),
     }
-    matters = (found["bits"] != 0) | (found["score_without"] != assessed.scores.score)
+    matters = (found["bits"] != 0) | (found["score_without"] != assessed.scores.score[among])
     return {name: column[matters] for name, column in found.items()}
 
 
-def strongest_left_out(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
-    """The value that brings each group most, and what the group would be without it.
-
-    Args:
-        weighed, assessed, people: as `assess` had them.
-        evidence: group, identifier, accounts and bits of the values that the case keeps.
-
-    Returns:
-        group, identifier, bits, members, score_without, members_without. One row a group that has evidence.
-    """
+def _strongest(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Columns) -> Columns:
+    """The value that brings most left out of each group that has evidence."""
     s, groups = weighed.sightings, len(assessed.features.size)
     order = np.lexsort((evidence["identifier"], -evidence["bits"], evidence["group"]))
     group, first = np.unique(evidence["group"][order], return_index=True)
