@@ -307,6 +307,10 @@ FIXED: dict[str, Room] = {
         "Pairs are weighed so many at a time; each is worth the same.",
         {"PART": ("pairs", COST)},
     ),
+    "linkage.rings.without": Room(
+        "Groups are judged again so many sightings at a time; what each would be is the same.",
+        {"PART": ("sightings", COST)},
+    ),
     "linkage.communities.leiden": Room(
         "It guards bounds of gains against rounding; the labels are the same without it.",
         {"MARGIN": ("bits", "far above rounding")},
