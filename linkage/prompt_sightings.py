@@ -114,7 +114,7 @@ UNION ALL SELECT 'prompt', value, max(accounts) FROM others JOIN (SELECT DISTINC
     JOIN followed USING (account, prompt)) USING (template) GROUP BY value;
 
 DELETE FROM seen WHERE kind = 'prompt' AND value IN (SELECT value FROM trusted WHERE trust = '{worked}')
-    AND (account, value) NOT IN (SELECT (account, value) FROM workers);
+    AND NOT EXISTS (SELECT 1 FROM workers WHERE workers.account = seen.account AND workers.value = seen.value);
 """
 
 

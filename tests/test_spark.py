@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from linkage import store
 from linkage.communities import Graph, communities
@@ -30,7 +30,7 @@ from linkage.model import TABLES
 from linkage.sample import FOLDER
 from linkage.secret import Key, key_file
 from linkage.server import java
-from linkage.spark import dialect, exports, functions
+from linkage.spark import dialect, exports, functions, tables
 from linkage.spark.communities import APART, Communities
 from linkage.spark.components import components
 from linkage.spark.detect import detect_with
@@ -287,6 +287,14 @@ def test_the_sample_gives_the_same_bytes_and_no_step_of_sparks_runs_in_duckdb(
             yield _Told(con, told)
 
     monkeypatch.setattr(store, "scratch", scratch)
+    plans: list[str] = []
+    settle = tables.settled
+
+    def settled(frame: DataFrame) -> DataFrame:
+        plans.append(str(frame._jdf.queryExecution().executedPlan().toString()))
+        return settle(frame)
+
+    monkeypatch.setattr(tables, "settled", settled)
     out, wanted = tmp_path / "rings", tmp_path / "wanted"
     shutil.copy(key_file(sample_case), key_file(out))
     done = detect_with(spark, [str(FOLDER)], Path("no-case"), out=out)
@@ -300,6 +308,10 @@ def test_the_sample_gives_the_same_bytes_and_no_step_of_sparks_runs_in_duckdb(
     facts = json.loads((out / "run.json").read_text())
     assert (facts["schema"], facts["parameters"]["engine"]) == ("linkage/spark-run/1", "spark")
     assert not list(tmp_path.glob(".*")), "a temporary case was left"
+    # Whether a row stands in a table is never found by looking at each row of it for each.
+    assert sum("Join" in plan for plan in plans) > 10
+    for plan in plans:
+        assert not re.search(r"NestedLoopJoin \w+, (ExistenceJoin|LeftSemi|LeftAnti)", plan), plan
     # What Spark does itself stands in no statement that DuckDB got: it makes the works, and tables of what Spark found.
     assert any("FROM brought" in query for query in told)
     for query in told:
