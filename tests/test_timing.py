@@ -147,7 +147,7 @@ def test_chance_reaches_b_bits_in_at_most_one_of_2_to_the_b_worlds() -> None:
     for _ in range(300):
         rows = [(who, at) for who in range(3) for at in rng.uniform(0, 5 * 86_400, 40)]
         ready = traffic(events_of(rows, 3))
-        one = np.ones(len(ready.second), np.int64)
+        one = np.ones(len(ready.second), np.int8)
         streams = _repeated(
             Rows(ready.work, ready.actor, ready.second // HOUR, ready.position, ready.second, one, one, ready.position),
             3,
