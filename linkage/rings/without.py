@@ -87,13 +87,19 @@ def _joined(parts: list[Columns]) -> Columns:
 def common_alone(weighed: Weighed, assessed: Assessed, among: Ints) -> tuple[Weighed, Assessed]:
     """Some groups alone, with the sightings alone that their members have in common: nothing else is looked at here."""
     evidence, labels = assessed.candidates.evidence, assessed.candidates.labels
-    # Accounts of no group have the label -1, which is the last entry.
-    chosen = np.zeros(len(assessed.features.size) + 1, np.bool_)
-    chosen[among] = True
-    kept = (evidence.holders > 1) & chosen[labels[weighed.sightings.account]]
+    chosen = _numbered(assessed, among) >= 0
+    kept = (evidence.holders > 1) & chosen[weighed.sightings.account]
     fewer = replace(evidence, holders=evidence.holders[kept], credit=evidence.credit[kept])
-    some = replace(assessed.candidates, labels=np.where(chosen[labels], labels, -1), evidence=fewer)
+    some = replace(assessed.candidates, labels=np.where(chosen, labels, -1), evidence=fewer)
     return weighed.only(kept), replace(assessed, candidates=some)
+
+
+def _numbered(assessed: Assessed, among: Ints) -> Ints:
+    """int64[A], the place in `among` of each account's group; -1 for others."""
+    number = np.full(len(assessed.features.size) + 1, -1)
+    number[among] = np.arange(len(among))
+    # Accounts of no group have the label -1, which is the last entry.
+    return number[assessed.candidates.labels]
 
 
 def without(
@@ -112,10 +118,7 @@ def without(
         among: the groups, which the results are for.
         mute: bool[among], those of whose prompts nothing is to be known.
     """
-    number = np.full(len(assessed.features.size) + 1, -1)
-    number[among] = np.arange(len(among))
-    # Accounts of no group have the label -1, which is the last entry.
-    labels = number[assessed.candidates.labels]
+    labels = _numbered(assessed, among)
     poorer = weighed.without(left_out)
     evidence = group_evidence(poorer, labels)
     evidence = replace(evidence, holders=np.where(left_out, np.int32(0), evidence.holders))
@@ -175,9 +178,7 @@ def _kinds(weighed: Weighed, assessed: Assessed, people: Profiles, evidence: Col
 def _likeness(weighed: Weighed, assessed: Assessed, people: Profiles, among: Ints) -> Columns:
     """The same of behaving alike, which is no kind but brings bits as one."""
     groups = len(among)
-    number = np.full(len(assessed.features.size) + 1, -1)
-    number[among] = np.arange(groups)
-    labels = number[assessed.candidates.labels]
+    labels = _numbered(assessed, among)
     likeness, inside = assessed.candidates.evidence.likeness, labels >= 0
     unlike = replace(weighed, likeness=unlearnt(weighed.likeness.rank))
     vars(unlike).update({name: value for name, value in vars(weighed).items() if name not in vars(unlike)})
